@@ -31,6 +31,7 @@ read_setting() {
 
 run_init_files() {
     local file
+    shopt -s nullglob
     for file in /docker-entrypoint-initdb.d/*; do
         echo "Init file $file"
         case $file in
