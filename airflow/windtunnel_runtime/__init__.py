@@ -1,0 +1,1 @@
+"""What the Airflow containers run beside Airflow itself."""

@@ -1,0 +1,117 @@
+"""Makes the databases, roles, tables, admin and connections that the environment starts from. Safe to repeat.
+
+What is there already is left alone: a second start costs one query. Roles and their passwords are set every time, so
+that they follow the secrets.
+"""
+
+import hashlib
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+SECRETS = Path("/run/secrets/init")
+
+# Role → (its database, the file with its password). Each role owns its database and sees no other.
+ROLES = {
+    "airflow": ("airflow", "airflow-db-password"),
+    "warehouse": ("warehouse", "warehouse-password"),
+    "monitoring": (None, "monitoring-db-password"),
+}
+
+
+def main() -> None:
+    """Bring everything to where the Airflow components can start."""
+    with psycopg.connect(_superuser_dsn("postgres"), autocommit=True) as server:
+        for role, (database, password_file) in ROLES.items():
+            _ensure_role(server, role, _secret(password_file))
+            if database:
+                _ensure_database(server, database, owner=role)
+        server.execute("GRANT pg_monitor TO monitoring")
+        if _fingerprint(server) == _wanted_fingerprint():
+            return print("init: nothing to do")
+        _migrate()
+        _ensure_admin(_secret("admin-password"))
+        _ensure_connections()
+        _record(server, _wanted_fingerprint())
+
+
+def _secret(name: str) -> str:
+    return (SECRETS / name).read_text()
+
+
+def _superuser_dsn(database: str) -> str:
+    return f"host=postgres dbname={database} user=postgres password={_secret('postgres-password')}"
+
+
+def _ensure_role(server: psycopg.Connection, role: str, password: str) -> None:
+    exists = server.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone()
+    verb = sql.SQL("ALTER" if exists else "CREATE")
+    server.execute(sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(verb, sql.Identifier(role), sql.Literal(password)))
+
+
+def _ensure_database(server: psycopg.Connection, database: str, owner: str) -> None:
+    if not server.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone():
+        names = sql.Identifier(database), sql.Identifier(owner)
+        server.execute(sql.SQL("CREATE DATABASE {} OWNER {} ENCODING 'UTF8' TEMPLATE template0").format(*names))
+        server.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(names[0]))
+
+
+def _wanted_fingerprint() -> str:
+    """What the database was prepared with: Airflow's version and this file."""
+    from importlib.metadata import version
+
+    text = version("apache-airflow-core") + version("apache-airflow-providers-fab") + Path(__file__).read_text()
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _fingerprint(server: psycopg.Connection) -> str | None:
+    query = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = 'airflow'"
+    row = server.execute(query).fetchone()
+    return row[0] if row else None
+
+
+def _record(server: psycopg.Connection, fingerprint: str) -> None:
+    server.execute(sql.SQL("COMMENT ON DATABASE airflow IS {}").format(sql.Literal(fingerprint)))
+
+
+def _migrate() -> None:
+    from airflow.utils.db import upgradedb
+
+    upgradedb()
+
+
+def _ensure_admin(password: str) -> None:
+    """Create FAB's roles (Admin, Op, User, Viewer, Public) and the user `admin`, or give the user its password."""
+    from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
+
+    with get_application_builder() as builder:
+        manager = builder.sm
+        manager.sync_roles()
+        if user := manager.find_user(username="admin"):
+            manager.reset_password(user.id, password)
+        else:
+            manager.add_user("admin", "Admin", "Admin", "admin@example.com", manager.find_role("Admin"), password)
+
+
+def _ensure_connections() -> None:
+    from airflow.models import Connection
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        if not session.query(Connection).filter_by(conn_id="warehouse").first():
+            session.add(
+                Connection(
+                    conn_id="warehouse",
+                    conn_type="postgres",
+                    host="postgres",
+                    login="warehouse",
+                    password=_secret("warehouse-password"),
+                    schema="warehouse",
+                    port=5432,
+                )
+            )
+
+
+if __name__ == "__main__":
+    main()

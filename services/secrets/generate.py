@@ -1,0 +1,138 @@
+"""Every secret of the environment: made once, kept in one volume, handed out as files to the services that need them.
+
+`generate.py`               makes what is missing and writes each group's files; repeating it changes nothing
+`generate.py show`          prints all values as JSON (for `windtunnel credentials`)
+`generate.py fingerprints`  prints a digest per file as JSON, never a value
+
+One volume per group, mounted at /run/secrets/<group>, and only into that group's services: a DAG can read what
+Airflow's workers need, and neither MinIO's root password nor Postgres' superuser.
+"""
+
+import base64
+import hashlib
+import json
+import os
+import secrets
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path("/run/secrets")
+STORE = ROOT / "store" / "values.json"
+
+
+def _password() -> str:
+    return secrets.token_urlsafe(24)
+
+
+def _fernet_key() -> str:
+    """A Fernet key: 32 random bytes in URL-safe base64 (https://github.com/fernet/spec)."""
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+
+
+VALUES: dict[str, Callable[[], str]] = {
+    "fernet_key": _fernet_key,
+    "jwt_secret": _password,
+    "api_secret_key": _password,
+    "admin_password": _password,
+    "postgres_password": _password,
+    "airflow_db_password": _password,
+    "warehouse_password": _password,
+    "monitoring_db_password": _password,
+    "redis_password": _password,
+    "minio_root_password": _password,
+    "s3_secret_key": _password,
+    "flower_password": _password,
+    "grafana_password": _password,
+}
+
+AIRFLOW_DB = "airflow:{airflow_db_password}@postgres:5432/airflow"
+
+FILES: dict[str, dict[str, str]] = {
+    # All Airflow containers, workers and so DAGs included.
+    "airflow": {
+        "fernet-key": "{fernet_key}",
+        "metadata-dsn": "postgresql+psycopg2://" + AIRFLOW_DB,
+        "result-backend": "db+postgresql+psycopg2://" + AIRFLOW_DB,
+        "broker-url": "redis://:{redis_password}@redis:6379/0",
+        "aws-credentials": "[default]\naws_access_key_id = airflow\naws_secret_access_key = {s3_secret_key}",
+    },
+    # Web server and scheduler: who holds the JWT secret can sign any task's token.
+    "control": {
+        "jwt-secret": "{jwt_secret}",
+        "api-secret-key": "{api_secret_key}",
+        "flower-basic-auth": "admin:{flower_password}",
+    },
+    "init": {
+        "postgres-password": "{postgres_password}",
+        "airflow-db-password": "{airflow_db_password}",
+        "warehouse-password": "{warehouse_password}",
+        "monitoring-db-password": "{monitoring_db_password}",
+        "admin-password": "{admin_password}",
+    },
+    "postgres": {"postgres-password": "{postgres_password}"},
+    "redis": {"redis.conf": "requirepass {redis_password}", "redis-password": "{redis_password}"},
+    "minio": {
+        "root-user": "root",
+        "root-password": "{minio_root_password}",
+        "s3-secret-key": "{s3_secret_key}",
+    },
+    "monitoring": {
+        "monitoring-db-password": "{monitoring_db_password}",
+        # https://github.com/oliver006/redis_exporter: a JSON object of passwords by address.
+        "redis-passwords.json": '{{"redis://redis:6379": "{redis_password}"}}',
+        "grafana-password": "{grafana_password}",
+    },
+}
+
+
+def values() -> dict[str, str]:
+    """The stored values, with those that are missing made and stored."""
+    stored = json.loads(STORE.read_text()) if STORE.exists() else {}
+    missing = {name: make() for name, make in VALUES.items() if name not in stored}
+    if missing:
+        _write(STORE, json.dumps(stored | missing, indent=2), mode=0o400)
+    return stored | missing
+
+
+def hand_out(known: dict[str, str]) -> None:
+    """Write each group's files. They are world-readable on purpose: the volume's mounts say who can read them."""
+    for group, files in FILES.items():
+        for name, template in files.items():
+            _write(ROOT / group / name, template.format(**known), mode=0o444)
+
+
+def fingerprints() -> dict[str, str]:
+    """A short SHA-256 per file below /run/secrets that this container can see."""
+    files = sorted(path for path in ROOT.glob("*/*") if path.is_file() and path != STORE)
+    return {str(path.relative_to(ROOT)): hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in files}
+
+
+def _write(path: Path, text: str, mode: int) -> None:
+    """Replace `path` in one step, so that no reader sees half a secret; leave it alone when it is right already."""
+    if path.exists() and path.read_text() == text:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    partial.unlink(missing_ok=True)
+    partial.touch(mode=0o600)
+    partial.write_text(text)
+    partial.chmod(mode)
+    os.replace(partial, path)
+
+
+def main() -> None:
+    """Run the verb of the command line."""
+    match sys.argv[1:]:
+        case []:
+            hand_out(values())
+        case ["show"]:
+            print(json.dumps(values()))
+        case ["fingerprints"]:
+            print(json.dumps(fingerprints()))
+        case other:
+            sys.exit(f"generate.py: unknown arguments {other}; expected none, 'show' or 'fingerprints'")
+
+
+if __name__ == "__main__":
+    main()
