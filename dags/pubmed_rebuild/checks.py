@@ -32,14 +32,14 @@ def check(connection: Connection, schema: str, summary: dict[str, Any]) -> None:
         _expect(f"the row count of {schema}.{table}", summary["tables"][table], counts[table])
     if counts["article"] == 0:
         raise _failed(f"{schema}.article", "at least one article", "none")
-    keys = dict(connection.execute(_FOUND_KEYS, [schema]).fetchall())
+    keys: dict[str, list[str]] = dict(connection.execute(_FOUND_KEYS, [schema]).fetchall())
     for table, kinds in _KEYS.items():
         _expect(f"the kinds of key of {schema}.{table}", kinds, keys.get(table, []))
 
 
 def refuse_unpublishable(connection: Connection, schema: str) -> None:
     """Raises CheckFailed unless `schema` has every table, each one such that it survives a crash of the server."""
-    persistence = dict(connection.execute(_FOUND_TABLES, [schema]).fetchall())
+    persistence: dict[str, str] = dict(connection.execute(_FOUND_TABLES, [schema]).fetchall())
     _expect(f"the tables of {schema}", sorted(TABLES), sorted(persistence))
     unlogged = sorted(table for table, kind in persistence.items() if kind != "p")
     _expect(f"the tables of {schema} that are not permanent", [], unlogged)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, LiteralString, cast
+from typing import Any
 
 from psycopg import Connection, Cursor, sql
 
@@ -67,10 +67,9 @@ def rebuild(connection: Connection, files: Iterable[tuple[str, Iterable[bytes]]]
     }
 
 
-def script(name: str) -> LiteralString:
+def script(name: str) -> str:
     """The text of one of this folder's .sql files."""
-    # The scripts are this package's own text, which is what LiteralString asks for.
-    return cast("LiteralString", (_SQL / name).read_text())
+    return (_SQL / name).read_text(encoding="utf-8")
 
 
 class _Loader:
@@ -140,7 +139,7 @@ class _Loader:
 def _apply_rules(cursor: Cursor, loaded: Loaded) -> dict[str, int]:
     """Remove what rules.sql says, lowering `loaded.rows` to what is left; the number of records per rule."""
     cursor.execute(script("rules.sql"))
-    counts = dict(cursor.execute("SELECT rule, count(*) FROM removed GROUP BY rule").fetchall())
+    counts: dict[str, int] = dict(cursor.execute("SELECT rule, count(*) FROM removed GROUP BY rule").fetchall())
     for table in COLUMNS:
         name = sql.Identifier(table)
         cursor.execute(
