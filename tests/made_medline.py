@@ -21,7 +21,9 @@ def deletion(*pmids: int, version: int = 1) -> str:
 
 def medline_file(*parts: str, doctype: str = "") -> bytes:
     """A whole file with `parts` below its root."""
-    return f'<?xml version="1.0" encoding="utf-8"?>{doctype}<PubmedArticleSet>{"".join(parts)}</PubmedArticleSet>'.encode()
+    return (
+        f'<?xml version="1.0" encoding="utf-8"?>{doctype}<PubmedArticleSet>{"".join(parts)}</PubmedArticleSet>'.encode()
+    )
 
 
 def in_chunks(content: bytes, size: int = 1000) -> list[bytes]:

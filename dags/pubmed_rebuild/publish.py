@@ -5,21 +5,20 @@ from psycopg import Connection, Cursor, sql
 from pubmed_rebuild.checks import refuse_unpublishable
 from pubmed_rebuild.staging import script
 
-_LOCK_TIMEOUT = "10s"
 _EXISTS = "SELECT FROM pg_namespace WHERE nspname = %s"
 _TABLES_OF = "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(quote_ident(%s)) AND relkind = 'r'"
 
 
-def swap(connection: Connection, live: str, staging: str, previous: str) -> None:
+def swap(connection: Connection, live: str, staging: str, previous: str, lock_timeout: str = "10s") -> None:
     """Rename schema `live` to `previous` and `staging` to `live`; an older `previous` is dropped.
 
     Readers keep their rights, and a query that runs keeps its tables. Raises CheckFailed when staging lacks a table
     or has one that is not permanent, psycopg.errors.LockNotAvailable when a reader of the old `previous` holds it for
-    more than 10 seconds, and psycopg.errors.DependentObjectsStillExist when something outside, such as a view, was
-    built on it. Then nothing has changed.
+    longer than `lock_timeout` (with its unit), and psycopg.errors.DependentObjectsStillExist when something outside,
+    such as a view, was built on it. Then nothing has changed.
     """
     with connection.transaction(), connection.cursor() as cursor:
-        cursor.execute(sql.SQL("SET LOCAL lock_timeout = {limit}").format(limit=_LOCK_TIMEOUT))
+        cursor.execute(sql.SQL("SET LOCAL lock_timeout = {limit}").format(limit=lock_timeout))
         refuse_unpublishable(connection, staging)
         if cursor.execute(_EXISTS, [live]).rowcount:
             _copy_reading_rights(cursor, live, staging)

@@ -5,6 +5,7 @@ import random
 from xml.sax.saxutils import escape
 
 import pytest
+
 from made_medline import in_chunks, medline_file
 from pubmed_rebuild.records import Record, Row
 from pubmed_rebuild.xml_stream import read_citations

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from made_medline import citation, medline_file
 from pubmed_rebuild.bad_input import WrongContent
 from pubmed_rebuild.records import COLUMNS, JOURNAL_COLUMNS, Record
@@ -121,7 +122,9 @@ def test_publication_types(full: Record) -> None:
 
 
 def test_a_citation_with_the_least_it_can_have() -> None:
-    record = only_record(medline_file("<PubmedArticle><MedlineCitation><PMID>7</PMID></MedlineCitation></PubmedArticle>"))
+    record = only_record(
+        medline_file("<PubmedArticle><MedlineCitation><PMID>7</PMID></MedlineCitation></PubmedArticle>")
+    )
     assert (record.pmid, record.version, record.journal) == (7, 1, None)
     assert {table: len(rows) for table, rows in record.rows.items() if rows} == {"article": 1}
 

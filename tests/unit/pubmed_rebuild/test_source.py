@@ -8,8 +8,9 @@ from typing import Any
 
 import boto3
 import pytest
-from made_medline import gzipped
 from moto import mock_aws
+
+from made_medline import gzipped
 from pubmed_rebuild.bad_input import BadInput, CorruptInput, MissingObject, TruncatedInput, WrongContent
 from pubmed_rebuild.source import CHUNK, SourceObject, gunzip, locate, unpacked
 

@@ -5,6 +5,7 @@ import re
 from xml.etree.ElementTree import Element
 
 import pytest
+
 from made_medline import citation, deletion, in_chunks, medline_file
 from pubmed_rebuild.bad_input import MalformedXML, WrongContent
 from pubmed_rebuild.records import Deletion, Record
