@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 from psycopg import sql
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 SECRETS = Path("/run/secrets/init")
 
@@ -22,7 +23,7 @@ ROLES = {
 
 def main() -> None:
     """Bring everything to where the Airflow components can start."""
-    with psycopg.connect(_superuser_dsn("postgres"), autocommit=True) as server:
+    with _connect_to_server() as server:
         for role, (database, password_file) in ROLES.items():
             _ensure_role(server, role, _secret(password_file))
             if database:
@@ -40,8 +41,10 @@ def _secret(name: str) -> str:
     return (SECRETS / name).read_text()
 
 
-def _superuser_dsn(database: str) -> str:
-    return f"host=postgres dbname={database} user=postgres password={_secret('postgres-password')}"
+@retry(retry=retry_if_exception_type(psycopg.OperationalError), stop=stop_after_delay(120), wait=wait_fixed(0.2))
+def _connect_to_server() -> psycopg.Connection:
+    dsn = f"host=postgres dbname=postgres user=postgres password={_secret('postgres-password')}"
+    return psycopg.connect(dsn, autocommit=True, connect_timeout=5)
 
 
 def _ensure_role(server: psycopg.Connection, role: str, password: str) -> None:
