@@ -125,7 +125,7 @@ class AirflowAPI:
 
     def health(self) -> dict[str, str | None]:
         """The state of each component by its name: `healthy`, `unhealthy`, or None if it never ran."""
-        body = self._get("/api/v2/monitor/health")
+        body = _body(self._retried("/api/v2/monitor/health", auth=None))
         return _read(lambda parts: {name: part["status"] for name, part in parts.items()}, body)
 
     def dag(self, dag_id: str) -> Dag | None:
@@ -217,7 +217,7 @@ class AirflowAPI:
 
     def _send(self, method: str, path: str, *, or_404: bool = False, **request: Any) -> httpx.Response:
         try:
-            response = self._http.request(method, path, auth=self._auth, **request)
+            response = self._http.request(method, path, **{"auth": self._auth} | request)
         except httpx.RequestError as error:
             raise StackNotRunning(
                 f"Airflow does not answer at {self.base_url}: {str(error) or type(error).__name__}",
