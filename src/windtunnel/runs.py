@@ -45,14 +45,18 @@ class RunResult:
 
 @dataclass(frozen=True)
 class TaskFailure:
-    """A failed task, with the exception of its last try if one was logged (none is if the worker was killed)."""
+    """A failed task: the exception of its last try, None if its process was killed, and that try's log's last lines."""
 
     task: TaskInstance
     exception: LoggedException | None
     log_tail: tuple[str, ...]
 
     def __str__(self) -> str:
-        reason = self.exception or "no exception in its log; was its process killed?"
+        reason = self.exception or (
+            f"no exception in its log, which ends with: {self.log_tail[-1]}"
+            if self.log_tail
+            else "its log is not there"
+        )
         return f"{self.task.name}, try {self.task.try_number} of {self.task.max_tries + 1}: {reason}"
 
 

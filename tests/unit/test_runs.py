@@ -225,10 +225,10 @@ class TestAFailure:
         with pytest.raises(RunFailed, match="KeyError: 'x'"):
             run(load)
 
-    def test_a_killed_task_has_no_exception_to_show(self, load: FakeAirflow) -> None:
+    def test_a_killed_task_is_told_by_the_end_of_its_log(self, load: FakeAirflow) -> None:
         load.script = [("failed", FAILED)]
-        load.has_log("load", said("working"))
-        with pytest.raises(RunFailed, match=r"load, try 1 of 1: no exception in its log; was its process killed\?"):
+        load.has_log("load", said("working"), said("Process terminated by signal."))
+        with pytest.raises(RunFailed, match=r"try 1 of 1: no exception in its log, which ends with: Process term"):
             run(load)
 
     def test_a_log_that_is_uploaded_late_is_waited_for(self, load: FakeAirflow, monkeypatch: Any) -> None:
@@ -246,7 +246,7 @@ class TestAFailure:
 
     def test_a_log_that_cannot_be_read_leaves_the_run_failed(self, load: FakeAirflow) -> None:
         load.script = [("failed", FAILED)]
-        with pytest.raises(RunFailed, match="no exception in its log"):
+        with pytest.raises(RunFailed, match="load, try 1 of 1: its log is not there"):
             run(load, on_change=lambda _: load.goes_away_for(1e9))
 
     def test_of_many_failed_tasks_some_are_told_and_the_rest_counted(self, load: FakeAirflow) -> None:
