@@ -23,7 +23,7 @@ COMPONENTS = {
 def main() -> int:
     """Run the components until one ends or SIGTERM comes; the container's exit status."""
     _import_airflow()
-    children = {_fork(_component(argv)): name for name, argv in COMPONENTS.items()}
+    children = {_fork(_component(argv)): name for name, argv in _wanted().items()}
     children[_fork(retention.keep)] = "retention"
     stopping = _forward_signals(children)
     ended, status = os.wait()
@@ -34,6 +34,12 @@ def main() -> int:
     while children:
         children.pop(os.wait()[0])
     return 0 if stopping else 1
+
+
+def _wanted() -> dict[str, list[str]]:
+    """MWAA's mwaa.triggerer_enabled leaves the triggerer out."""
+    triggerer = os.environ.get("TRIGGERER_ENABLED", "True").lower() == "true"
+    return {name: argv for name, argv in COMPONENTS.items() if triggerer or name != "triggerer"}
 
 
 def _import_airflow() -> None:

@@ -186,6 +186,24 @@ def run(
     return done.stdout
 
 
+def follow(
+    command: Sequence[str], failure: Failure, on_line: Callable[[str], None], log: Path, help: str = "", cwd: Path | None = None
+) -> None:
+    """Run a program that takes long, handing each line it prints to `on_line` and to the file `log`; errors as `run`."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    lines: list[str] = []
+    with subprocess.Popen(
+        command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as program, log.open("w") as copy:
+        for line in program.stdout or ():
+            copy.write(line)
+            lines.append(line)
+            on_line(line.rstrip())
+    if program.returncode:
+        what = f"{' '.join(command)} exited with {program.returncode} (all it said: {log})"
+        raise failed(what, "".join(lines), failure, help)
+
+
 def failed(what: str, output: str, failure: Failure, help: str = "", lines: int = 15) -> WindtunnelError:
     """The error for a program that failed, with its last `lines`; `DiskFull` when it says that no space is left."""
     message = "\n".join([what, *output.strip().splitlines()[-lines:]])

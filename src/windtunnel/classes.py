@@ -1,0 +1,64 @@
+"""MWAA's environment classes, and the settings that give a stack their size.
+
+Source: https://docs.aws.amazon.com/mwaa/latest/userguide/environment-class.html and best-practices-tuning.html there.
+"""
+
+from dataclasses import dataclass
+
+from windtunnel.errors import UsageError
+
+
+@dataclass(frozen=True)
+class EnvironmentClass:
+    """CPUs and memory (GiB) per container; `tasks` is what one worker runs at once."""
+
+    name: str
+    worker: tuple[int, int]
+    scheduler: tuple[int, int]
+    webserver: tuple[int, int]
+    database: tuple[int, int]
+    tasks: int
+
+    @property
+    def parsing_processes(self) -> int:
+        """MWAA's cap on DAG parsing: 2 × vCPU − 1."""
+        return 2 * self.scheduler[0] - 1
+
+    def settings(self, host_cpus: int) -> dict[str, str]:
+        """The settings of this class, CPU limits capped at the host's: Docker refuses more."""
+        limits = {
+            "WORKER": self.worker,
+            "SCHEDULER": self.scheduler,
+            "WEBSERVER": self.webserver,
+            "POSTGRES": self.database,
+        }
+        memory = {f"{service}_MEMORY": f"{gib}g" for service, (_, gib) in limits.items()}
+        cpus = {f"{service}_CPUS": str(min(cpu, host_cpus)) for service, (cpu, _) in limits.items()}
+        return memory | cpus | {
+            "ENVIRONMENT_CLASS": self.name,
+            "CELERY_WORKER_AUTOSCALE": f"{self.tasks},{self.tasks}",
+            "PARSING_PROCESSES": str(self.parsing_processes),
+        }
+
+
+CLASSES = {
+    one.name: one
+    for one in (
+        EnvironmentClass("mw1.small", (1, 2), (1, 2), (1, 2), (2, 4), 5),
+        EnvironmentClass("mw1.medium", (2, 4), (2, 4), (1, 2), (2, 8), 10),
+        EnvironmentClass("mw1.large", (4, 8), (4, 8), (2, 4), (2, 8), 20),
+        EnvironmentClass("mw1.xlarge", (8, 24), (8, 24), (4, 12), (4, 32), 40),
+        EnvironmentClass("mw1.2xlarge", (16, 48), (16, 48), (8, 24), (8, 64), 80),
+    )
+}
+
+
+def environment_class(name: str) -> EnvironmentClass:
+    """The class of this name.
+
+    Raises:
+        UsageError: there is none; the message lists those there are.
+    """
+    if name not in CLASSES:
+        raise UsageError(f"environment class {name!r}: expected one of {', '.join(CLASSES)}")
+    return CLASSES[name]

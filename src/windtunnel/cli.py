@@ -1,0 +1,267 @@
+"""The command line: each verb in a few lines, the work in the modules that it names."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from windtunnel import runs, selftest
+from windtunnel import up as bring_up
+from windtunnel.console import err, out
+from windtunnel.doctor import diagnose
+from windtunnel.errors import UsageError, WindtunnelError
+from windtunnel.settings import ROOT, EnvironmentFile
+from windtunnel.stack import Stack
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
+stack_name = os.environ.get("WINDTUNNEL_NAME", "windtunnel")
+
+Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        out.print(version("windtunnel"))
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    name: Annotated[
+        str, typer.Option(envvar="WINDTUNNEL_NAME", help="Which stack: another name, another stack beside the first.")
+    ] = "windtunnel",
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """A local MWAA environment: Airflow with Celery workers held to MWAA's limits, S3, Postgres, metrics."""
+    global stack_name
+    stack_name = name
+
+
+def stack() -> Stack:
+    """The stack that the command line names."""
+    return Stack(EnvironmentFile(stack_name))
+
+
+@app.command()
+def up(
+    images: Annotated[str, typer.Option(help="official, source (built from package registries) or auto.")] = "auto",
+    environment_class: Annotated[str | None, typer.Option("--class", help="mw1.small, mw1.medium, …")] = None,
+    light: Annotated[bool, typer.Option("--light", help="No monitoring, one worker of two slots.")] = False,
+    demo: Annotated[bool, typer.Option("--demo/--no-demo", help="Rebuild the sample database at the end.")] = True,
+    source: Annotated[str | None, typer.Option(help="Your own PubMed XML: a file, or an s3:// address.")] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds that the main job may take.")] = 3600,
+) -> None:
+    """Start the stack, on a bare machine too, and run the main job.
+
+    Example: [bold]./windtunnel up --class mw1.medium --no-demo[/]
+    """
+    this = stack()
+    bring_up.up(this, bring_up.Options(images, environment_class, light))
+    job = bring_up.main_job(this, source, timeout) if demo else None
+    _summary(this, job)
+
+
+def _summary(this: Stack, job: bring_up.Job | None) -> None:
+    if job:
+        _print_job(job)
+    for service, url in this.urls().items():
+        out.print(f"  {service:<14} {url}")
+    out.print("  passwords      ./windtunnel credentials")
+
+
+def _print_job(job: bring_up.Job) -> None:
+    report = job.report
+    for table, rows in sorted(report["tables"].items()):
+        out.print(f"  {table:<18} {rows:>10,} rows")
+    for rule, count in sorted(report["rules"].items()):
+        out.print(f"  [dim]{rule:<18} {count:>10,}[/]")
+    out.print(
+        f"  {report['records']:,} records in {report['seconds']:.1f} s, {report['mb_per_s']:.1f} MB/s; "
+        f"the worker's peak {job.worker_peak / 1e6:.0f} MB of {job.worker_limit / 1e6:.0f} MB"
+    )
+
+
+@app.command()
+def down(
+    volumes: Annotated[bool, typer.Option("--volumes", help="Delete the data too.")] = False,
+) -> None:
+    """Stop the stack; running tasks have 90 s to end.
+
+    Example: [bold]./windtunnel down --volumes[/]
+    """
+    stack().down(volumes)
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Show every service, its health, its memory against its limit.
+
+    Example: [bold]./windtunnel status --json[/]
+    """
+    state = stack().status()
+    if as_json:
+        print(json.dumps(state, indent=2))
+        return
+    table = Table("service", "state", "health", "memory", "limit", "restarts", box=None)
+    for one in state["services"]:
+        memory, limit = (f"{one[key] / 1e6:,.0f} MB" for key in ("memory_bytes", "memory_limit_bytes"))
+        table.add_row(one["name"], one["state"], one["health"], memory, limit, str(one["restarts"]))
+    out.print(table)
+    data = sum(volume["bytes"] for volume in state["volumes"])
+    out.print(f"{state['name']}, {state['class']}, {state['images']} images; memory {state['memory_bytes'] / 1e6:,.0f} MB, "
+              f"data {data / 1e6:,.0f} MB in {len(state['volumes'])} volumes")
+
+
+@app.command()
+def logs(
+    service: Annotated[str | None, typer.Argument(help="One service; all when left out.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines come.")] = False,
+    tail: Annotated[int, typer.Option(help="Lines of each service.")] = 200,
+) -> None:
+    """Print the services' logs.
+
+    Example: [bold]./windtunnel logs worker -f[/]
+    """
+    _hand_over("logs", "--tail", str(tail), *(["--follow"] if follow else []), *([service] if service else []))
+
+
+@app.command()
+def shell(service: Annotated[str, typer.Argument(help="Which service's container.")] = "worker") -> None:
+    """Open a shell in a running container.
+
+    Example: [bold]./windtunnel shell scheduler[/]
+    """
+    stack().container(service)
+    _hand_over("exec", *_tty(), service, "sh", "-c", "command -v bash >/dev/null && exec bash || exec sh")
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+def airflow(context: typer.Context) -> None:
+    """Run Airflow's own command line inside the environment.
+
+    Example: [bold]./windtunnel airflow dags list[/]
+    """
+    stack().container("scheduler")
+    _hand_over("exec", *_tty(), "scheduler", "airflow", *context.args)
+
+
+def _tty() -> list[str]:
+    return [] if sys.stdin.isatty() and sys.stdout.isatty() else ["-T"]
+
+
+def _hand_over(*arguments: str) -> None:
+    """Let compose talk to the terminal itself, and end with its status."""
+    environ = os.environ | {"WINDTUNNEL_NAME": stack_name}
+    raise typer.Exit(subprocess.run([*stack().compose, *arguments], cwd=ROOT, env=environ).returncode)
+
+
+@app.command()
+def credentials(as_json: Json = False) -> None:
+    """Print the generated users and passwords, and the warehouse's DSN.
+
+    Example: [bold]psql "$(./windtunnel credentials --json | jq -r .warehouse.dsn)"[/]
+    """
+    known = stack().credentials()
+    if as_json:
+        print(json.dumps(known, indent=2))
+        return
+    for service, login in known.items():
+        out.print(f"  {service:<10} {login['user']:<10} {login['password']}")
+    out.print(f"  {'dsn':<10} {known['warehouse']['dsn']}")
+
+
+@app.command()
+def run(
+    dag: Annotated[str, typer.Argument(help="The DAG's id.")],
+    conf: Annotated[str, typer.Option(help="The run's configuration, a JSON object.")] = "{}",
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for the run's end.")] = 3600,
+    as_json: Json = False,
+) -> None:
+    """Run a DAG through the queue, wait for that run, and exit with its result.
+
+    Exits 0 on success, 1 on failure, 4 when there is no such DAG, 5 when its file does not import, 6 on time-out.
+
+    Example: [bold]./windtunnel run my_dag --conf '{"day": "2026-11-01"}' --timeout 600[/]
+    """
+    this = stack()
+    say = err.print if as_json else out.print
+    result = runs.run_dag(
+        this.api(),
+        dag,
+        _json_object(conf),
+        timeout=timeout,
+        on_triggered=lambda run_id: say(f"run {run_id}"),
+        on_change=lambda task: say(f"  {task.name} [dim]try {task.try_number}[/] {task.state}"),
+        on_failure=lambda failure: say("\n".join(["", f"log of {failure.task.name}:", *failure.log_tail]), markup=False),
+        read_dag_file=lambda path: _dag_file(this, path),
+    )
+    if as_json:
+        print(json.dumps({"dag_id": dag, "run_id": result.run_id, "tasks": {t.name: t.state for t in result.tasks}}))
+    else:
+        out.print(f"[green]✓[/] {dag} succeeded")
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UsageError(f"--conf: expected a JSON object, found {text!r} ({error})") from error
+    if not isinstance(value, dict):
+        raise UsageError(f"--conf: expected a JSON object, found {text!r}")
+    return value
+
+
+def _dag_file(this: Stack, path: str) -> str | None:
+    file = ROOT / this.environment.value("DAGS_FOLDER") / path
+    return file.read_text() if file.is_file() else None
+
+
+@app.command()
+def doctor() -> None:
+    """Check everything from the machine to a task run by a worker; name the first thing that is wrong.
+
+    Example: [bold]./windtunnel doctor[/]
+    """
+    diagnose(stack())
+
+
+@app.command("selftest", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def run_selftest(
+    context: typer.Context,
+    full: Annotated[bool, typer.Option("--full", help="Repeat what is drawn at random, more often.")] = False,
+) -> None:
+    """Test Windtunnel itself: lint, types, unit tests, a stack of its own. More words go to pytest.
+
+    Example: [bold]./windtunnel selftest -k warm[/] (KEEP=1 leaves the stack)
+    """
+    raise typer.Exit(selftest.main(context.args, full))
+
+
+@app.command(hidden=True)
+def docs() -> None:
+    """Write the files that are made from the tables (a test holds them to it)."""
+    from windtunnel import documents
+
+    for path, text in documents.all_of_them().items():
+        Path(path).write_text(text)
+
+
+def main() -> None:
+    """Run the command line; every error of ours ends with its own exit code."""
+    try:
+        app(prog_name="./windtunnel")
+    except WindtunnelError as error:
+        err.print(f"[red]✗[/] {type(error).__name__}:", end=" ")
+        err.print(error.message, markup=False)
+        if error.help:
+            err.print(f"  → {error.help}", markup=False)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        err.print("interrupted; what was started goes on (./windtunnel status)")
+        sys.exit(130)

@@ -1,0 +1,156 @@
+"""The one table of settings: .env.example, docs/settings.md and the tests of the compose files are made from it.
+
+A value comes from, in this order: the process environment, the environment file (`.env`), the default.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dotenv import dotenv_values, set_key
+
+from windtunnel.errors import UsageError
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A variable that a user may set; `default` is what compose takes when it is not set."""
+
+    name: str
+    default: str
+    unit: str
+    meaning: str
+
+
+_ENVIRONMENT = (
+    Setting("WINDTUNNEL_NAME", "windtunnel", "name", "Compose project: names containers, network and volumes"),
+    Setting("ENVIRONMENT_CLASS", "mw1.small", "MWAA class", "for labels and `status`; `up --class` sets the limits below"),
+    Setting("DAGS_FOLDER", "./dags", "path", "mounted read-only as /usr/local/airflow/dags"),
+    Setting("PLUGINS_FOLDER", "./plugins", "path", "mounted read-only as /usr/local/airflow/plugins"),
+    Setting("AIRFLOW_UID", "1000", "user id", "the user `airflow` of the image; `up` sets it to yours"),
+    Setting("CA_BUNDLE", "./certs/empty.crt", "path", "PEM file trusted in builds and containers, if your network inspects TLS"),
+    Setting("AWS_REGION", "us-east-1", "AWS region", "what tasks see as their region"),
+    Setting("BUCKET", "windtunnel", "bucket name", "the environment's bucket"),
+    Setting("S3_ENDPOINT_URL", "http://minio:9000", "URL", "the S3 service that Airflow and its tasks talk to"),
+)
+_AIRFLOW = (
+    Setting("CELERY_WORKER_AUTOSCALE", "5,5", "max,min tasks", "Airflow's celery.worker_autoscale"),
+    Setting("PARSING_PROCESSES", "1", "processes", "Airflow's dag_processor.parsing_processes"),
+    Setting("DAG_REFRESH_INTERVAL", "5", "seconds", "until a new DAG file is seen (MWAA: 300)"),
+    Setting("TRIGGERER_ENABLED", "True", "True or False", "MWAA's mwaa.triggerer_enabled"),
+    Setting("METRICS_ENABLED", "True", "True or False", "whether Airflow sends StatsD"),
+)
+_LIMITS = (
+    Setting("WORKER_MEMORY", "2g", "bytes (k, m, g)", "limit of a worker's container; no swap, as in MWAA"),
+    Setting("WORKER_CPUS", "1", "CPUs", "limit of a worker's container"),
+    Setting("SCHEDULER_MEMORY", "2g", "bytes (k, m, g)", "limit of the scheduler's container"),
+    Setting("SCHEDULER_CPUS", "1", "CPUs", "limit of the scheduler's container"),
+    Setting("WEBSERVER_MEMORY", "2g", "bytes (k, m, g)", "limit of the web server's container"),
+    Setting("WEBSERVER_CPUS", "1", "CPUs", "limit of the web server's container"),
+    Setting("POSTGRES_MEMORY", "4g", "bytes (k, m, g)", "limit of the database's container"),
+    Setting("POSTGRES_CPUS", "2", "CPUs", "limit of the database's container"),
+    Setting("MINIO_MEMORY", "1g", "bytes (k, m, g)", "limit of MinIO's container"),
+    Setting("PROMETHEUS_MEMORY", "512m", "bytes (k, m, g)", "limit of Prometheus' container"),
+)
+_PORTS = (
+    Setting("WEBSERVER_PORT", "8080", "port, 0 = any", "Airflow's UI and API, on 127.0.0.1"),
+    Setting("FLOWER_PORT", "5555", "port, 0 = any", "Flower, on 127.0.0.1"),
+    Setting("POSTGRES_PORT", "5432", "port, 0 = any", "Postgres, on 127.0.0.1"),
+    Setting("MINIO_PORT", "9000", "port, 0 = any", "S3, on 127.0.0.1"),
+    Setting("MINIO_CONSOLE_PORT", "9001", "port, 0 = any", "MinIO's console, on 127.0.0.1"),
+    Setting("PROMETHEUS_PORT", "9090", "port, 0 = any", "Prometheus, on 127.0.0.1"),
+    Setting("ALERTMANAGER_PORT", "9093", "port, 0 = any", "Alertmanager, on 127.0.0.1"),
+    Setting("GRAFANA_PORT", "3000", "port, 0 = any", "Grafana, on 127.0.0.1"),
+)
+_RETENTION = (
+    Setting("METADATA_RETENTION_DAYS", "90", "days", "runs and events kept in Airflow's metadata database"),
+    Setting("LOG_RETENTION_DAYS", "30", "days", "task logs kept"),
+    Setting("S3_VERSIONS_DAYS", "30", "days", "old versions of objects kept in the bucket"),
+    Setting("PROMETHEUS_RETENTION_SIZE", "1GB", "bytes (MB, GB)", "metrics kept, by size"),
+    Setting("ALERTMANAGER_RETENTION", "120h", "duration", "silences and notices kept"),
+)
+_IMAGES = (
+    Setting("AIRFLOW_IMAGE", "windtunnel-airflow:3.3.1", "image", "built from airflow/"),
+    Setting("AIRFLOW_BASE_IMAGE", "python:3.12-slim-trixie", "image", "what airflow/Dockerfile starts from"),
+    Setting("MINIO_IMAGE", "windtunnel-minio:2026-02-12", "image", "built from services/go/"),
+    Setting("MINIO_BASE_IMAGE", "debian:trixie-slim", "image", "what services/go/Dockerfile starts from"),
+    Setting("POSTGRES_IMAGE", "postgres:17.11", "image", "metadata database and warehouse"),
+    Setting("REDIS_IMAGE", "redis:8.0.5", "image", "Celery's broker"),
+    Setting("STATSD_EXPORTER_IMAGE", "prom/statsd-exporter:v0.31.0", "image", "Airflow's StatsD to Prometheus"),
+    Setting("REDIS_EXPORTER_IMAGE", "oliver006/redis_exporter:v1.69.0-alpine", "image", "Redis' metrics"),
+    Setting("POSTGRES_EXPORTER_IMAGE", "prometheuscommunity/postgres-exporter:v0.17.1", "image", "Postgres' metrics"),
+    Setting("PROMETHEUS_IMAGE", "prom/prometheus:v2.53.3", "image", "metrics store"),
+    Setting("ALERTMANAGER_IMAGE", "prom/alertmanager:v0.28.1", "image", "alerts"),
+    Setting("GRAFANA_IMAGE", "grafana/grafana:12.1.1", "image", "dashboards; left out where it cannot be had"),
+)
+_RECORDED = (
+    Setting("COMPOSE_FILE", "docker-compose.yml", "paths", "Compose's own; `up` adds compose/source.yml where no registry answers"),
+    Setting("COMPOSE_PROFILES", "", "profiles", "Compose's own; `up` adds `grafana` in source mode when its image is there"),
+)
+SECTIONS = {
+    "Environment": _ENVIRONMENT,
+    "Airflow": _AIRFLOW,
+    "Limits (mw1.small's)": _LIMITS,
+    "Ports": _PORTS,
+    "Retention": _RETENTION,
+    "Images": _IMAGES,
+    "Recorded by `up`": _RECORDED,
+}
+SETTINGS: dict[str, Setting] = {setting.name: setting for section in SECTIONS.values() for setting in section}
+
+
+def env_example() -> str:
+    """The text of .env.example: every setting with its default, unit and meaning, commented out."""
+    lines = [
+        "# Every setting, with its default. Copy what you want to change to .env, beside docker-compose.yml.",
+        "# The process environment beats .env, and .env beats the default. Made by: ./windtunnel docs",
+    ]
+    for title, section in SECTIONS.items():
+        lines += ["", f"# {title}"]
+        lines += [f"# {setting.meaning} ({setting.unit})\n# {setting.name}={setting.default}" for setting in section]
+    return "\n".join(lines) + "\n"
+
+
+def documentation() -> str:
+    """The text of docs/settings.md."""
+    lines = ["# Settings", "", "The process environment beats `.env`, and `.env` beats the default."]
+    for title, section in SECTIONS.items():
+        lines += ["", f"## {title}", "", "| setting | default | unit | meaning |", "| --- | --- | --- | --- |"]
+        lines += [f"| `{s.name}` | `{s.default}` | {s.unit} | {s.meaning} |" for s in section]
+    return "\n".join(lines) + "\n"
+
+
+class EnvironmentFile:
+    """The settings of one stack: `.env` for the default name, `.env.NAME` for another."""
+
+    def __init__(self, name: str, root: Path = ROOT) -> None:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
+            raise UsageError(
+                f"stack name {name!r}: expected lower-case letters, digits, '-' and '_', starting with a letter or digit"
+            )
+        self.name = name
+        self.root = root
+        self.path = root / (".env" if name == SETTINGS["WINDTUNNEL_NAME"].default else f".env.{name}")
+
+    def value(self, name: str) -> str:
+        """The value in force: process environment, this file, or the default."""
+        return self.values()[name]
+
+    def values(self, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+        """All settings' values in force."""
+        defaults = {setting.name: setting.default for setting in SETTINGS.values()}
+        written = {name: value for name, value in dotenv_values(self.path).items() if value is not None}
+        exported = {name: value for name, value in environ.items() if name in SETTINGS}
+        return defaults | written | exported | {"WINDTUNNEL_NAME": self.name}
+
+    def record(self, **changes: str) -> None:
+        """Write settings into the file, leaving every other line as the user wrote it."""
+        self.path.touch(mode=0o600)
+        known = dotenv_values(self.path)
+        for name, value in changes.items():
+            if known.get(name) != value:
+                set_key(self.path, name, value, quote_mode="never")

@@ -1,0 +1,197 @@
+"""`up`: from whatever the machine has to a healthy stack, its main job done. One step a function, in order."""
+
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from windtunnel import engine, images, sample
+from windtunnel.classes import environment_class
+from windtunnel.console import Step, step
+from windtunnel.engine import Engine
+from windtunnel.errors import RunFailed
+from windtunnel.machine import GB, Need, Requirements, check, demand, host_ca_bundle
+from windtunnel.runs import TaskFailure, run_dag
+from windtunnel.settings import ROOT, SETTINGS
+from windtunnel.stack import PUBLISHED, Stack
+
+DISK_TO_BUILD = Need(wanted=15 * GB, least=10 * GB)
+DISK_TO_RUN = Need(wanted=5 * GB, least=2 * GB)
+LIGHT = {"CELERY_WORKER_AUTOSCALE": "2,2", "TRIGGERER_ENABLED": "False", "METRICS_ENABLED": "False"}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user asked of `up`."""
+
+    images: str = "auto"
+    environment_class: str | None = None
+    light: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """The main job's outcome: its run, the report of its last task, and the worker's memory (bytes)."""
+
+    run_id: str
+    report: dict[str, Any]
+    worker_peak: int
+    worker_limit: int
+
+
+def up(stack: Stack, options: Options) -> None:
+    """Bring the stack to where every service is healthy. Does nothing but check where it is so already.
+
+    Raises:
+        WindtunnelError: the step that failed, as its error says.
+    """
+    with step("engine") as now:
+        found = engine.ensure(now.say)
+        now.result = f"Docker {found.server}, Compose {found.compose}, {found.cpus} CPUs, {found.memory_bytes / GB:.1f} GB"
+    with step("images") as now:
+        mode = images.choose(options.images, stack.environment)
+        images.refuse_to_switch(mode, stack.environment, [volume["name"] for volume in stack.volumes()])
+        configure(stack, options, mode, found)
+        outdated = images.outdated(mode, stack.environment)
+        check_machine(stack, found, DISK_TO_BUILD if outdated else DISK_TO_RUN, now)
+        get_images(stack, mode, outdated, now)
+    with step("start") as now:
+        settled = not outdated and stack.is_settled()
+        if not settled:
+            stack.start()
+        services = stack.containers()
+        now.result = f"{len(services)} services healthy" + (", nothing to do" if settled else "")
+
+
+def configure(stack: Stack, options: Options, mode: images.Mode, found: Engine) -> None:
+    """Write what this machine and the user's options ask for into the environment file."""
+    environment = stack.environment
+    wanted: dict[str, str] = {}
+    if stack.name != SETTINGS["WINDTUNNEL_NAME"].default and not environment.path.exists():
+        wanted |= {setting: "0" for _, setting, _ in PUBLISHED.values()}
+    wanted["WINDTUNNEL_NAME"] = stack.name
+    wanted |= _size(stack, options, found)
+    if bundle := host_ca_bundle():
+        wanted["CA_BUNDLE"] = str(bundle)
+    if sys.platform == "linux" and os.getuid():
+        wanted["AIRFLOW_UID"] = str(os.getuid())
+    environment.record(**wanted)
+    images.record(mode, environment, light=options.light)
+
+
+def _size(stack: Stack, options: Options, found: Engine) -> dict[str, str]:
+    """The class's limits when one is asked for; otherwise only CPU limits that this machine cannot give."""
+    environment = stack.environment
+    size = environment_class(options.environment_class or environment.value("ENVIRONMENT_CLASS")).settings(found.cpus)
+    light = LIGHT if options.light else {name: SETTINGS[name].default for name in LIGHT if _is_light(stack)}
+    if options.environment_class:
+        return size | light
+    too_many = {n: v for n, v in size.items() if n.endswith("_CPUS") and float(environment.value(n)) > found.cpus}
+    return too_many | light
+
+
+def _is_light(stack: Stack) -> bool:
+    return "light.yml" in stack.environment.value("COMPOSE_FILE")
+
+
+def check_machine(stack: Stack, found: Engine, disk: Need, now: Step) -> None:
+    """Hold memory, processors, disk and the ports that are not ours already against what the stack needs."""
+    values = stack.environment.values()
+    ports = {setting: int(values[setting]) for _, setting, _ in PUBLISHED.values()}
+    ours = {PUBLISHED[service][1] for service in PUBLISHED if stack.port(service)}
+    findings = check(
+        Requirements(
+            memory_bytes=found.memory_bytes,
+            cpus=found.cpus,
+            disk={found.data_root: disk, ROOT: Need(wanted=GB, least=GB // 2)},
+            ports={setting: port for setting, port in ports.items() if port and setting not in ours},
+        )
+    )
+    for finding in findings:
+        if finding.level == "warn":
+            now.say(f"{finding.subject}: {finding.expected} wanted, {finding.found} found")
+    demand(findings)
+
+
+def get_images(stack: Stack, mode: images.Mode, outdated: list[images.Build], now: Step) -> None:
+    """Pull and build what is missing."""
+    if mode == "official":
+        images.pull(stack.compose)
+    if outdated:
+        images.build(outdated, stack.compose, stack.environment, now.say, now.progress)
+    now.result = f"{mode}, " + (f"{len(outdated)} built" if outdated else "all there")
+    if mode == "source" and not stack.environment.value("COMPOSE_PROFILES"):
+        now.result += "; no Grafana: no package registry has it (GRAFANA_IMAGE names one that is loaded)"
+
+
+def main_job(stack: Stack, source: str | None, timeout: float) -> Job:
+    """Put the input into the bucket, rebuild the database from it, and return what was done.
+
+    The sample is rebuilt once: while nothing has changed, the last run's report is returned again.
+
+    Raises:
+        BadInput: the input will not do; the tables that were live are as they were.
+        RunFailed: the job failed otherwise.
+    """
+    with step("deliver") as now:
+        address, what = _deliver(stack, source, now)
+        now.result = what
+    with step("rebuild") as now:
+        job = _rebuild(stack, address, timeout, now)
+        report = job.report
+        now.result = f"{report['records']:,} records, {report['bytes'] / 1e6:.0f} MB at {report['mb_per_s']:.1f} MB/s"
+    return job
+
+
+def _deliver(stack: Stack, source: str | None, now: Step) -> tuple[str, str]:
+    bucket = sample.Bucket(
+        stack.environment.value("BUCKET"), stack.url("minio"), stack.secrets["s3_secret_key"]
+    )
+    if source:
+        address = sample.user_source(source, bucket, lambda _: now.progress(f"uploading {source}"))
+        return address, address
+    paths = sample.fetch(now.say)
+    for path in paths:
+        bucket.put(path, sample.PREFIX + path.name, lambda _, path=path: now.progress(f"uploading {path.name}"))
+    address = f"s3://{bucket.name}/{sample.PREFIX}"
+    return address, f"{len(paths)} PubMed files in {address}"
+
+
+def _rebuild(stack: Stack, address: str, timeout: float, now: Step) -> Job:
+    api = stack.api()
+    run_id = _done_before(stack, address) or run_dag(
+        api,
+        "pubmed_rebuild",
+        {"source": address},
+        timeout=timeout,
+        discovery=60,
+        on_change=lambda task: now.progress(f"{task.name}: {task.state}"),
+        on_failure=lambda failure: _show(failure, now),
+    ).run_id
+    report = api.xcom("pubmed_rebuild", run_id, "report")
+    if not isinstance(report, dict):
+        raise RunFailed(f"pubmed_rebuild, run {run_id}: expected a report from its last task, found {report!r}")
+    peak, limit = stack.worker_peak()
+    _last_run(stack).parent.mkdir(exist_ok=True)
+    _last_run(stack).write_text(f"{address} {run_id}")
+    return Job(run_id, report, peak, limit)
+
+
+def _show(failure: TaskFailure, now: Step) -> None:
+    for line in failure.log_tail:
+        now.say(line)
+
+
+def _last_run(stack: Stack) -> Path:
+    return ROOT / f".cache/{stack.name}.last-rebuild"
+
+
+def _done_before(stack: Stack, address: str) -> str | None:
+    """The id of the run that rebuilt this sample in this stack, if it is there still and ended well."""
+    if not address.endswith(sample.PREFIX) or not _last_run(stack).exists():
+        return None
+    last_address, _, run_id = _last_run(stack).read_text().partition(" ")
+    run = stack.api().dag_run("pubmed_rebuild", run_id) if last_address == address else None
+    return run_id if run and run.state == "success" else None
