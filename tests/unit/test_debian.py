@@ -83,7 +83,7 @@ def test_the_mirror_is_the_source_with_updates_not_the_first_that_fits(apt: Path
 
 def test_the_mirror_is_the_source_that_debian_signs(apt: Path) -> None:
     (apt / "sources.list.d" / "a.list").write_text("deb https://tool.example bookworm main\n")
-    (apt / "sources.list.d" / "debian.sources").write_text(DEB822)
+    (apt / "sources.list.d" / "debian.sources").write_text(DEB822.replace("bookworm-updates", ""))
     assert debian.mirror("bookworm", apt) == MIRROR
 
 

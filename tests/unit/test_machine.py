@@ -98,6 +98,13 @@ def test_a_port_that_nobody_holds_is_free(listener: socket.socket) -> None:
     assert machine.port_holder(port) is None
 
 
+def test_a_connection_is_not_taken_for_the_program_that_listens(listener: socket.socket) -> None:
+    port = port_of(listener)
+    with socket.create_connection(("127.0.0.1", port)), listener.accept()[0]:
+        listener.close()
+        assert machine.port_holder(port) is None
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only there the option means this")
 def test_connections_that_were_just_closed_leave_a_port_free(listener: socket.socket) -> None:
     port = port_of(listener)
