@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from python_on_whales import DockerException
 from rich.table import Table
 
-from windtunnel import runs, selftest
+from windtunnel import engine, runs, selftest
 from windtunnel import up as bring_up
 from windtunnel.console import err, out
 from windtunnel.doctor import diagnose
-from windtunnel.errors import UsageError, WindtunnelError
+from windtunnel.errors import MachineUnfit, UsageError, WindtunnelError
 from windtunnel.settings import ROOT, EnvironmentFile
 from windtunnel.stack import Stack
 
@@ -257,11 +258,26 @@ def main() -> None:
     try:
         app(prog_name="./windtunnel")
     except WindtunnelError as error:
-        err.print(f"[red]✗[/] {type(error).__name__}:", end=" ")
-        err.print(error.message, markup=False)
-        if error.help:
-            err.print(f"  → {error.help}", markup=False)
-        sys.exit(error.exit_code)
+        _fail(error)
+    except DockerException as error:
+        _fail(_of_the_engine(error))
     except KeyboardInterrupt:
         err.print("interrupted; what was started goes on (./windtunnel status)")
         sys.exit(130)
+
+
+def _of_the_engine(error: DockerException) -> WindtunnelError:
+    """What a failed docker command means: the engine is away, or it refused what was asked."""
+    try:
+        engine.find()
+    except WindtunnelError as why:
+        return why
+    return MachineUnfit(f"{' '.join(error.docker_command)}: {(error.stderr or '').strip()}", "./windtunnel doctor")
+
+
+def _fail(error: WindtunnelError) -> None:
+    err.print(f"[red]✗[/] {type(error).__name__}:", end=" ")
+    err.print(error.message, markup=False)
+    if error.help:
+        err.print(f"  → {error.help}", markup=False)
+    sys.exit(error.exit_code)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from platform import system
@@ -69,6 +70,21 @@ def ensure(report: Report = print) -> Engine:
     return _describe()
 
 
+def find() -> Engine:
+    """The engine, as it is: nothing is installed or started.
+
+    Raises:
+        EngineMissing: there is none that would do.
+    """
+    if shutil.which("docker") is None:
+        raise EngineMissing("container engine: expected docker on PATH, found none", _how_to_install())
+    if problem := _problem():
+        raise EngineMissing(f"container engine: expected an answer, found: {problem}", _how_to_start())
+    if missing := _missing_plugins():
+        raise EngineMissing(f"docker plugins: expected Compose v2 and Buildx, missing {missing}", _how_to_install())
+    return _describe()
+
+
 def registry_answers(image: str, seconds: float) -> bool:
     """Whether `image` can be pulled within `seconds`; a pull that takes longer is ended."""
     pull = subprocess.Popen(
@@ -112,27 +128,34 @@ def _start(problem: str, report: Report) -> None:
         raise EngineMissing(f"container engine: expected an answer from {endpoint}, found: {problem}", _how_to_start())
     if shutil.which("dockerd") is None:
         _install(report)
-    command, log = _starter()
+    said = [_try_to_start(command, log, report) for command, log in _starters() if _problem()]
+    if _problem():
+        raise EngineMissing("container engine: does not start; the end of its log:\n" + "\n".join(said).strip())
+
+
+def _try_to_start(command: list[str], log: list[str], report: Report) -> str:
+    """Start the daemon and wait for its answer; what it said, if there was none."""
     report(f"starting the container engine: {' '.join(command)}")
     # Into a file: a daemon that keeps a pipe open would never let us read to its end.
     with tempfile.TemporaryFile("w+") as output:
-        subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
-        try:
-            wait_until(lambda: _problem() is None, "the container engine to answer", START_SECONDS)
-        except TimedOut as error:
-            output.seek(0)
-            said = output.read() + subprocess.run(log, capture_output=True, text=True).stdout
-            raise EngineMissing(f"container engine: does not start; the end of its log:\n{said.strip()}") from error
+        started = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+        with suppress(TimedOut):
+            if started.returncode == 0:
+                wait_until(lambda: _problem() is None, "the container engine to answer", START_SECONDS)
+        output.seek(0)
+        return output.read() + subprocess.run(log, capture_output=True, text=True).stdout
 
 
-def _starter() -> tuple[list[str], list[str]]:
-    """The command that starts the daemon, and the one that shows the end of its log."""
-    if SYSTEMD.is_dir():
-        return ["systemctl", "start", "docker"], ["journalctl", "--no-pager", "--unit", "docker", "--lines", "15"]
-    if INIT_SCRIPT.exists() and shutil.which("service"):
-        return ["service", "docker", "start"], ["tail", "-n", "15", str(INIT_SCRIPT_LOG)]
+def _starters() -> list[tuple[list[str], list[str]]]:
+    """The commands that may start the daemon, each with one that shows the end of its log, in the order to try."""
     detached = f"exec dockerd </dev/null >{DAEMON_LOG} 2>&1"
-    return ["setsid", "--fork", "sh", "-c", detached], ["tail", "-n", "15", str(DAEMON_LOG)]
+    by_hand = ["setsid", "--fork", "sh", "-c", detached], ["tail", "-n", "15", str(DAEMON_LOG)]
+    if SYSTEMD.is_dir():
+        return [(["systemctl", "start", "docker"], ["journalctl", "--no-pager", "--unit", "docker", "--lines", "15"])]
+    if INIT_SCRIPT.exists() and shutil.which("service"):
+        # The script raises limits, which containers may not: then the daemon itself still starts.
+        return [(["service", "docker", "start"], ["tail", "-n", "15", str(INIT_SCRIPT_LOG)]), by_hand]
+    return [by_hand]
 
 
 def _plugin_version(plugin: str) -> str | None:

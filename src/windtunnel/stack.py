@@ -97,7 +97,13 @@ class Stack:
 
     def _logs_of_the_sick(self) -> str:
         sick = [container for container in self.containers() if not _is_well(container)]
-        return "\n".join(f"--- {_service(c)} ({c.state.status}):\n{c.logs(tail=8)}" for c in sick[:3])
+        names = [_service(container) for container in sick[:3]]
+        return "\n".join("\n".join([f"--- {name}:", *self.last_lines(name)]) for name in names)
+
+    def last_lines(self, service: str, count: int = 8) -> list[str]:
+        """The end of a service's log."""
+        mine = [container for container in self.containers() if _service(container) == service]
+        return [line for container in mine for line in str(container.logs(tail=count)).splitlines()]
 
     def is_settled(self) -> bool:
         """Whether every service runs, healthy and as the files say now: then `up` has nothing to start."""
