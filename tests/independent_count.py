@@ -78,7 +78,7 @@ def _seen(path: Path) -> Iterator[Seen]:
                 yield _citation(element)
             element.clear()
             while element.getprevious() is not None:
-                del element.getparent()[0]  # type: ignore[union-attr]
+                del element.getparent()[0]
 
 
 def _citation(element: etree._Element) -> Seen:

@@ -14,7 +14,8 @@ from pubmed_rebuild.bad_input import BadInput
 
 LIVE, STAGING, PREVIOUS = "pubmed", "pubmed_staging", "pubmed_previous"
 
-log = logging.getLogger(__name__)
+# Airflow loads this file under a name of its own making.
+log = logging.getLogger("pubmed_rebuild.dag")
 
 
 def _s3() -> Any:

@@ -47,7 +47,7 @@ def test_every_table_has_the_rows_that_the_files_say(
 ) -> None:
     found = {}
     for table in counted["tables"]:
-        row = connection.execute(f'SELECT count(*) AS rows FROM "{table}"').fetchone()  # type: ignore[arg-type]
+        row = connection.execute(f'SELECT count(*) AS rows FROM "{table}"').fetchone()
         assert row is not None
         found[table] = row["rows"]
     assert found == counted["tables"]
@@ -92,7 +92,7 @@ class Stored:
 
     def rows(self, table: str, order: str = "position") -> list[dict[str, Any]]:
         query = f'SELECT * FROM "{table}" WHERE pmid = %s ORDER BY {order}'
-        return self._connection.execute(query, [self._pmid]).fetchall()  # type: ignore[arg-type]
+        return self._connection.execute(query, [self._pmid]).fetchall()
 
 
 def title(said: dict[str, Any], stored: Stored, record: etree._Element) -> Compared | None:

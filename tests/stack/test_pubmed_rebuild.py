@@ -14,7 +14,8 @@ from pubmed_rebuild.checks import check
 from pubmed_rebuild.publish import swap
 from pubmed_rebuild.staging import RULES, TABLES, rebuild
 
-MESH = '<MeshHeadingList><MeshHeading><DescriptorName UI="D1" MajorTopicYN="Y">M</DescriptorName></MeshHeading></MeshHeadingList>'
+HEADING = '<MeshHeading><DescriptorName UI="D1" MajorTopicYN="Y">M</DescriptorName></MeshHeading>'
+MESH = f"<MeshHeadingList>{HEADING}</MeshHeadingList>"
 
 
 class Schemas(NamedTuple):

@@ -41,7 +41,7 @@ def test_malformed_xml_says_where_and_after_which_record() -> None:
 
 @pytest.mark.parametrize("cut", [1, 30, 400])
 def test_xml_that_ends_early_is_malformed(cut: int) -> None:
-    with pytest.raises(MalformedXML, match="no element found|unclosed token"):
+    with pytest.raises(MalformedXML, match=r"no element found|unclosed token"):
         read(medline_file(citation(1), citation(2))[:-cut])
 
 
