@@ -1,7 +1,7 @@
 """MWAA's scheduler container: scheduler, dag-processor and triggerer under one memory limit.
 
-All three are forked from one process that has imported Airflow, so that they share its pages and start at once. When one
-ends, the container ends, and Docker restarts it: MWAA counts every Airflow process of a container as essential
+All three are forked from one process that has imported Airflow, so that they share its pages and start at once. When
+one ends, the container ends, and Docker restarts it: MWAA counts every Airflow process of a container as essential
 (https://github.com/aws/amazon-mwaa-docker-images, `mwaa/subprocess`).
 """
 

@@ -1,7 +1,7 @@
 """What can be wrong with the input, each as a type of its own, so that the failure's name already says it."""
 
 
-class BadInput(Exception):  # noqa: N818 - named for what is bad, as every type below
+class BadInput(Exception):
     """The input (or what was loaded from it) cannot become a database; running again gives the same failure.
 
     `where` names the object and the byte, line or record in it; `next_step` is what the reader should do.

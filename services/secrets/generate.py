@@ -11,7 +11,6 @@ Airflow's workers need, and neither MinIO's root password nor Postgres' superuse
 import base64
 import hashlib
 import json
-import os
 import secrets
 import sys
 from collections.abc import Callable
@@ -118,7 +117,7 @@ def _write(path: Path, text: str, mode: int) -> None:
     partial.touch(mode=0o600)
     partial.write_text(text)
     partial.chmod(mode)
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def main() -> None:

@@ -34,11 +34,15 @@ class EnvironmentClass:
         }
         memory = {f"{service}_MEMORY": f"{gib}g" for service, (_, gib) in limits.items()}
         cpus = {f"{service}_CPUS": str(min(cpu, host_cpus)) for service, (cpu, _) in limits.items()}
-        return memory | cpus | {
-            "ENVIRONMENT_CLASS": self.name,
-            "CELERY_WORKER_AUTOSCALE": f"{self.tasks},{self.tasks}",
-            "PARSING_PROCESSES": str(self.parsing_processes),
-        }
+        return (
+            memory
+            | cpus
+            | {
+                "ENVIRONMENT_CLASS": self.name,
+                "CELERY_WORKER_AUTOSCALE": f"{self.tasks},{self.tasks}",
+                "PARSING_PROCESSES": str(self.parsing_processes),
+            }
+        )
 
 
 CLASSES = {

@@ -37,7 +37,9 @@ def options(
     name: Annotated[
         str, typer.Option(envvar="WINDTUNNEL_NAME", help="Which stack: another name, another stack beside the first.")
     ] = "windtunnel",
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     """A local MWAA environment: Airflow with Celery workers held to MWAA's limits, S3, Postgres, metrics."""
     global stack_name
@@ -115,8 +117,10 @@ def status(as_json: Json = False) -> None:
         table.add_row(one["name"], one["state"], one["health"], memory, limit, str(one["restarts"]))
     out.print(table)
     data = sum(volume["bytes"] for volume in state["volumes"])
-    out.print(f"{state['name']}, {state['class']}, {state['images']} images; memory {state['memory_bytes'] / 1e6:,.0f} MB, "
-              f"data {data / 1e6:,.0f} MB in {len(state['volumes'])} volumes")
+    out.print(
+        f"{state['name']}, {state['class']}, {state['images']} images; memory {state['memory_bytes'] / 1e6:,.0f} MB, "
+        f"data {data / 1e6:,.0f} MB in {len(state['volumes'])} volumes"
+    )
 
 
 @app.command()
@@ -199,7 +203,9 @@ def run(
         timeout=timeout,
         on_triggered=lambda run_id: say(f"run {run_id}"),
         on_change=lambda task: say(f"  {task.name} [dim]try {task.try_number}[/] {task.state}"),
-        on_failure=lambda failure: say("\n".join(["", f"log of {failure.task.name}:", *failure.log_tail]), markup=False),
+        on_failure=lambda failure: say(
+            "\n".join(["", f"log of {failure.task.name}:", *failure.log_tail]), markup=False
+        ),
         read_dag_file=lambda path: _dag_file(this, path),
     )
     if as_json:

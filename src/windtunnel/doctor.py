@@ -25,7 +25,10 @@ PROBE_SECONDS = 120
 # The last state that the probe's task was seen in → what did not take it further, and where to look.
 STOPPED_AT = {
     None: ("the scheduler made no task instance of the run", "./windtunnel logs scheduler"),
-    "scheduled": ("the scheduler did not queue the task (pool, parallelism or executor)", "./windtunnel logs scheduler"),
+    "scheduled": (
+        "the scheduler did not queue the task (pool, parallelism or executor)",
+        "./windtunnel logs scheduler",
+    ),
     "queued": ("no worker took the task from Redis", "./windtunnel logs worker"),
     "running": ("the worker started the task and never reported its end", "./windtunnel logs worker"),
 }

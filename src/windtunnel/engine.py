@@ -142,6 +142,8 @@ def _try_to_start(command: list[str], log: list[str], report: Report) -> str:
         with suppress(TimedOut):
             if started.returncode == 0:
                 wait_until(lambda: _problem() is None, "the container engine to answer", START_SECONDS)
+        if not _problem():
+            return ""
         output.seek(0)
         return output.read() + subprocess.run(log, capture_output=True, text=True).stdout
 

@@ -18,7 +18,8 @@ WindtunnelError                    1
     ├── TruncatedInput            15   the input ends too early
     ├── MalformedXML              16   the input is not well-formed
     ├── WrongContent              17   the input is well-formed, but not what it should be
-    └── CheckFailed               18   what was loaded does not pass its checks
+    ├── CheckFailed               18   what was loaded does not pass its checks
+    └── CorruptInput              19   the input's compression is damaged
 
 An error says what failed and where, with what was found and expected (`message`), and what to do next (`help`).
 """
@@ -142,6 +143,12 @@ class CheckFailed(BadInput):
     """What was loaded does not pass the checks that stand before the swap."""
 
     exit_code = 18
+
+
+class CorruptInput(BadInput):
+    """The input's compressed stream, or its checksum, is damaged."""
+
+    exit_code = 19
 
 
 def family(root: type[WindtunnelError] = WindtunnelError) -> dict[str, type[WindtunnelError]]:

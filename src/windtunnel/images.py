@@ -120,7 +120,9 @@ def fingerprint(build: Build, environment: EnvironmentFile) -> str:
 def outdated(mode: Mode, environment: EnvironmentFile) -> list[Build]:
     """The builds that are missing, or were made from other sources."""
     built = BuildRecord()
-    return [build for build in builds(mode, environment) if not built.is_current(build, fingerprint(build, environment))]
+    return [
+        build for build in builds(mode, environment) if not built.is_current(build, fingerprint(build, environment))
+    ]
 
 
 def build(

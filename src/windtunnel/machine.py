@@ -187,14 +187,28 @@ def run(
 
 
 def follow(
-    command: Sequence[str], failure: Failure, on_line: Callable[[str], None], log: Path, help: str = "", cwd: Path | None = None
+    command: Sequence[str],
+    failure: Failure,
+    on_line: Callable[[str], None],
+    log: Path,
+    help: str = "",
+    cwd: Path | None = None,
 ) -> None:
-    """Run a program that takes long, handing each line it prints to `on_line` and to the file `log`; errors as `run`."""
+    """Run a program that takes long, handing each line it prints to `on_line` and the file `log`; errors as `run`."""
     log.parent.mkdir(parents=True, exist_ok=True)
     lines: list[str] = []
-    with subprocess.Popen(
-        command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
-    ) as program, log.open("w") as copy:
+    with (
+        subprocess.Popen(
+            command,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        ) as program,
+        log.open("w") as copy,
+    ):
         for line in program.stdout or ():
             copy.write(line)
             lines.append(line)

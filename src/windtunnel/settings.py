@@ -28,11 +28,18 @@ class Setting:
 
 _ENVIRONMENT = (
     Setting("WINDTUNNEL_NAME", "windtunnel", "name", "Compose project: names containers, network and volumes"),
-    Setting("ENVIRONMENT_CLASS", "mw1.small", "MWAA class", "for labels and `status`; `up --class` sets the limits below"),
+    Setting(
+        "ENVIRONMENT_CLASS", "mw1.small", "MWAA class", "for labels and `status`; `up --class` sets the limits below"
+    ),
     Setting("DAGS_FOLDER", "./dags", "path", "mounted read-only as /usr/local/airflow/dags"),
     Setting("PLUGINS_FOLDER", "./plugins", "path", "mounted read-only as /usr/local/airflow/plugins"),
     Setting("AIRFLOW_UID", "1000", "user id", "the user `airflow` of the image; `up` sets it to yours"),
-    Setting("CA_BUNDLE", "./certs/empty.crt", "path", "PEM file trusted in builds and containers, if your network inspects TLS"),
+    Setting(
+        "CA_BUNDLE",
+        "./certs/empty.crt",
+        "path",
+        "PEM file trusted in builds and containers, if your network inspects TLS",
+    ),
     Setting("AWS_REGION", "us-east-1", "AWS region", "what tasks see as their region"),
     Setting("BUCKET", "windtunnel", "bucket name", "the environment's bucket"),
     Setting("S3_ENDPOINT_URL", "http://minio:9000", "URL", "the S3 service that Airflow and its tasks talk to"),
@@ -88,8 +95,15 @@ _IMAGES = (
     Setting("GRAFANA_IMAGE", "grafana/grafana:12.1.1", "image", "dashboards; left out where it cannot be had"),
 )
 _RECORDED = (
-    Setting("COMPOSE_FILE", "docker-compose.yml", "paths", "Compose's own; `up` adds compose/source.yml where no registry answers"),
-    Setting("COMPOSE_PROFILES", "", "profiles", "Compose's own; `up` adds `grafana` in source mode when its image is there"),
+    Setting(
+        "COMPOSE_FILE",
+        "docker-compose.yml",
+        "paths",
+        "Compose's own; `up` adds compose/source.yml where no registry answers",
+    ),
+    Setting(
+        "COMPOSE_PROFILES", "", "profiles", "Compose's own; `up` adds `grafana` in source mode when its image is there"
+    ),
 )
 SECTIONS = {
     "Environment": _ENVIRONMENT,
@@ -130,7 +144,7 @@ class EnvironmentFile:
     def __init__(self, name: str, root: Path = ROOT) -> None:
         if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
             raise UsageError(
-                f"stack name {name!r}: expected lower-case letters, digits, '-' and '_', starting with a letter or digit"
+                f"stack name {name!r}: expected lower-case letters, digits, '-' and '_', the first a letter or digit"
             )
         self.name = name
         self.root = root

@@ -110,7 +110,7 @@ class Stack:
         there = {_service(container): container for container in self.containers()}
         wanted = dict(line.split() for line in self.run("config", "--hash", "*").splitlines())
         return set(wanted) == set(there) and all(
-            _is_well(container) and container.config.labels.get("com.docker.compose.config-hash") == wanted[service]
+            _is_well(container) and _label(container, "config-hash") == wanted[service]
             for service, container in there.items()
         )
 
@@ -123,7 +123,7 @@ class Stack:
         inside, _, _ = PUBLISHED[service]
         for container in self.containers():
             if _service(container) == service.removesuffix("-console") and container.state.running:
-                bindings = container.network_settings.ports.get(f"{inside}/tcp") or []
+                bindings = (container.network_settings.ports or {}).get(f"{inside}/tcp") or []
                 return int(bindings[0]["HostPort"]) if bindings else None
         return None
 
@@ -184,7 +184,9 @@ class Stack:
         containers = self.containers()
         running = [container for container in containers if container.state.running]
         used = {stats.container_id: stats.memory_used for stats in docker.stats(containers=running)} if running else {}
-        return sorted((_describe(container, used.get(container.id, 0)) for container in containers), key=lambda s: s.name)
+        return sorted(
+            (_describe(container, used.get(container.id, 0)) for container in containers), key=lambda s: s.name
+        )
 
     def status(self) -> dict[str, Any]:
         """The contract of `status --json`."""
@@ -217,7 +219,11 @@ class Stack:
 
 
 def _service(container: Container) -> str:
-    return (container.config.labels or {}).get("com.docker.compose.service", "")
+    return _label(container, "service")
+
+
+def _label(container: Container, name: str) -> str:
+    return (container.config.labels or {}).get(f"com.docker.compose.{name}", "")
 
 
 def _is_well(container: Container) -> bool:
@@ -227,7 +233,9 @@ def _is_well(container: Container) -> bool:
 def _health(container: Container) -> str:
     state = container.state
     if not state.running:
-        return "healthy" if state.status == "exited" and state.exit_code == 0 and _is_one_shot(container) else "unhealthy"
+        return (
+            "healthy" if state.status == "exited" and state.exit_code == 0 and _is_one_shot(container) else "unhealthy"
+        )
     return (state.health.status if state.health else None) or "none"
 
 

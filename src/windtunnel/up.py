@@ -2,7 +2,6 @@
 
 import os
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,7 +48,9 @@ def up(stack: Stack, options: Options) -> None:
     """
     with step("engine") as now:
         found = engine.ensure(now.say)
-        now.result = f"Docker {found.server}, Compose {found.compose}, {found.cpus} CPUs, {found.memory_bytes / GB:.1f} GB"
+        now.result = (
+            f"Docker {found.server}, Compose {found.compose}, {found.cpus} CPUs, {found.memory_bytes / GB:.1f} GB"
+        )
     with step("images") as now:
         mode = images.choose(options.images, stack.environment)
         images.refuse_to_switch(mode, stack.environment, [volume["name"] for volume in stack.volumes()])
@@ -146,30 +147,31 @@ def main_job(stack: Stack, source: str | None, timeout: float) -> Job:
 
 
 def _deliver(stack: Stack, source: str | None, now: Step) -> tuple[str, str]:
-    bucket = sample.Bucket(
-        stack.environment.value("BUCKET"), stack.url("minio"), stack.secrets["s3_secret_key"]
-    )
+    bucket = sample.Bucket(stack.environment.value("BUCKET"), stack.url("minio"), stack.secrets["s3_secret_key"])
     if source:
         address = sample.user_source(source, bucket, lambda _: now.progress(f"uploading {source}"))
         return address, address
     paths = sample.fetch(now.say)
     for path in paths:
-        bucket.put(path, sample.PREFIX + path.name, lambda _, path=path: now.progress(f"uploading {path.name}"))
+        bucket.put(path, sample.PREFIX + path.name, lambda _: now.progress("uploading the sample"))
     address = f"s3://{bucket.name}/{sample.PREFIX}"
     return address, f"{len(paths)} PubMed files in {address}"
 
 
 def _rebuild(stack: Stack, address: str, timeout: float, now: Step) -> Job:
     api = stack.api()
-    run_id = _done_before(stack, address) or run_dag(
-        api,
-        "pubmed_rebuild",
-        {"source": address},
-        timeout=timeout,
-        discovery=60,
-        on_change=lambda task: now.progress(f"{task.name}: {task.state}"),
-        on_failure=lambda failure: _show(failure, now),
-    ).run_id
+    run_id = (
+        _done_before(stack, address)
+        or run_dag(
+            api,
+            "pubmed_rebuild",
+            {"source": address},
+            timeout=timeout,
+            discovery=60,
+            on_change=lambda task: now.progress(f"{task.name}: {task.state}"),
+            on_failure=lambda failure: _show(failure, now),
+        ).run_id
+    )
     report = api.xcom("pubmed_rebuild", run_id, "report")
     if not isinstance(report, dict):
         raise RunFailed(f"pubmed_rebuild, run {run_id}: expected a report from its last task, found {report!r}")

@@ -212,6 +212,14 @@ def test_without_any_init_system_dockerd_is_detached_with_a_log(host: Host) -> N
     assert engine.DAEMON_LOG.exists()
 
 
+def test_dockerd_is_started_by_hand_where_its_init_script_may_not(host: Host) -> None:
+    host.has("docker", "compose", "buildx")
+    host.programs.stub("service", "echo 'ulimit: error setting limit' >&2; exit 1")
+    host.programs.stub("setsid", f'shift; {START}; "$@"')
+    host.ensure()
+    assert host.programs.calls("service") and host.programs.calls("dockerd")
+
+
 def test_an_engine_without_its_daemon_is_completed(host: Host) -> None:
     host.has("docker", "compose", "buildx")
     (host.programs.path / "dockerd").unlink()
@@ -223,6 +231,7 @@ def test_a_daemon_that_does_not_start_is_quoted(host: Host, monkeypatch: pytest.
     host.has("docker", "compose", "buildx")
     monkeypatch.setattr(engine, "START_SECONDS", 0)
     host.programs.stub("service", "echo 'ulimit: not permitted'")
+    host.programs.stub("setsid", "")
     engine.INIT_SCRIPT_LOG.write_text("level=info\nfailed to create NAT chain DOCKER\n")
     with pytest.raises(EngineMissing, match=r"(?s)ulimit: not permitted.*failed to create NAT chain DOCKER"):
         host.ensure()

@@ -1,0 +1,59 @@
+"""One stack for all the tests here, brought up as a user would, under a name and ports of its own."""
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from command_line import CommandLine
+from windtunnel.sample import FILES, FOLDER
+from windtunnel.settings import ROOT, EnvironmentFile
+from windtunnel.stack import Stack
+
+
+@pytest.fixture(scope="session")
+def dags_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project's DAGs and the tests' own, in a folder that the tests may change."""
+    folder = tmp_path_factory.mktemp("project") / "dags"
+    shutil.copytree(ROOT / "dags", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "tests/stack/dags", folder / "selftest", ignore=shutil.ignore_patterns("__pycache__"))
+    for path in (folder.parent, *folder.parents[:2]):
+        path.chmod(0o755)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def first_up(dags_folder: Path) -> Iterator[tuple[CommandLine, str]]:
+    """The command line of the tests' stack, and what its first `up` printed."""
+    cli = CommandLine(f"selftest-{secrets.token_hex(3)}", {"DAGS_FOLDER": str(dags_folder)})
+    try:
+        yield cli, cli("up").stdout
+    finally:
+        if os.environ.get("KEEP"):
+            print(f"kept: ./windtunnel --name {cli.name} down --volumes removes it")
+        else:
+            cli.remove()
+
+
+@pytest.fixture(scope="session")
+def cli(first_up: tuple[CommandLine, str]) -> CommandLine:
+    return first_up[0]
+
+
+@pytest.fixture(scope="session")
+def stack(cli: CommandLine) -> Stack:
+    os.environ["DAGS_FOLDER"] = cli.environ["DAGS_FOLDER"]
+    return Stack(EnvironmentFile(cli.name))
+
+
+@pytest.fixture(scope="session")
+def warehouse_dsn(cli: CommandLine) -> str:
+    return str(cli.json("credentials")["warehouse"]["dsn"])
+
+
+@pytest.fixture(scope="session")
+def sample_files(cli: CommandLine) -> list[Path]:
+    return [FOLDER / name for name in FILES]

@@ -1,0 +1,52 @@
+"""A second stack beside the first; light mode, and plain compose without any .env, are shown on the way."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+from python_on_whales import docker
+
+from command_line import CommandLine
+from windtunnel.settings import ROOT, SETTINGS, EnvironmentFile
+from windtunnel.stack import PUBLISHED, Stack
+
+
+@pytest.fixture
+def second(cli: CommandLine) -> Iterator[CommandLine]:
+    second = CommandLine(f"{cli.name}-b", cli.environ)
+    try:
+        yield second
+    finally:
+        second.remove()
+        assert not docker.volume.list(filters={"label": f"com.docker.compose.project={second.name}"})
+
+
+def test_a_light_stack_runs_a_dag_beside_the_first(cli: CommandLine, stack: Stack, second: CommandLine) -> None:
+    first = {container.id for container in stack.containers() if container.state.running}
+    second("up", "--light", "--no-demo")
+    status = second.json("status")
+    assert "prometheus" not in {service["name"] for service in status["services"]}
+    assert status["memory_bytes"] < 0.8e9
+    assert set(status["urls"].values()).isdisjoint(cli.json("status")["urls"].values())
+    second("run", "selftest_ends_as_told", "--timeout", "120")
+    assert {container.id for container in stack.containers() if container.state.running} == first
+
+
+def test_plain_compose_needs_no_env_file(cli: CommandLine, stack: Stack) -> None:
+    plain = f"{cli.name}-c"
+    images = {
+        name: value for name, value in stack.environment.values().items() if name in ("COMPOSE_FILE", "CA_BUNDLE")
+    }
+    ports = {setting: "0" for _, setting, _ in PUBLISHED.values()}
+    bare = {name: value for name, value in os.environ.items() if name not in SETTINGS}
+    environ = bare | images | ports | {"COMPOSE_PROJECT_NAME": plain, "WINDTUNNEL_NAME": plain}
+    compose = ["docker", "compose", "--env-file", "/dev/null"]
+    try:
+        subprocess.run([*compose, "up", "--detach", "--wait"], cwd=ROOT, env=environ, check=True, capture_output=True)
+        services = Stack(EnvironmentFile(plain)).services()
+        assert len(services) >= 12
+        assert all(service.health == "healthy" for service in services), services
+    finally:
+        command = [*compose, "--profile", "*", "down", "--volumes"]
+        subprocess.run(command, cwd=ROOT, env=environ, check=True, capture_output=True)
