@@ -20,7 +20,7 @@ from windtunnel.settings import ROOT
 from windtunnel.stack import PUBLISHED, Service, Stack
 
 PROBE = "windtunnel_probe"
-PROBE_SECONDS = 120
+PROBE_SECONDS = 60
 
 # The last state that the probe's task was seen in → what did not take it further, and where to look.
 STOPPED_AT = {

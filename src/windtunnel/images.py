@@ -112,8 +112,9 @@ def fingerprint(build: Build, environment: EnvironmentFile) -> str:
     digest = hashlib.sha256()
     for path in sorted(path for path in build.folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
         digest.update(str(path.relative_to(build.folder)).encode() + b"\0" + path.read_bytes() + b"\0")
-    for name in ("COMPOSE_FILE", "AIRFLOW_BASE_IMAGE", "MINIO_BASE_IMAGE", "AIRFLOW_UID"):
+    for name in ("AIRFLOW_BASE_IMAGE", "MINIO_BASE_IMAGE", "AIRFLOW_UID"):
         digest.update(environment.value(name).encode())
+    digest.update(SOURCE.encode() if SOURCE in environment.value("COMPOSE_FILE") else BASE.encode())
     return digest.hexdigest()
 
 
@@ -138,7 +139,9 @@ def build(
     report(f"building {', '.join(build.image for build in missing)}")
     services = [build.service for build in missing]
     again = "run it again: it goes on where it stopped"
-    command = [*compose, "--progress", "plain", "build", *services]
+    # Compose labels an image with the project that builds it. All stacks share the images, so all must build the same
+    # ones: otherwise a build for one stack would have the next `up` of another make its containers anew.
+    command = [*compose, "--project-name", "windtunnel-images", "--progress", "plain", "build", *services]
     follow(command, ImageFailed, on_line, log=ROOT / ".cache/build.log", help=again, cwd=ROOT)
     built = BuildRecord()
     for one in missing:

@@ -87,7 +87,7 @@ def test_the_warehouses_role_sees_neither_metadata_nor_superuser(warehouse_dsn: 
         row = warehouse.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone()
         assert row == (False,)
     with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
-        psycopg.connect(warehouse_dsn.replace("/warehouse", "/airflow"))
+        psycopg.connect(warehouse_dsn, dbname="airflow")
 
 
 def test_the_admin_logs_in_with_the_generated_password(cli: CommandLine, stack: Stack) -> None:
@@ -100,7 +100,7 @@ def test_a_worker_is_listed_in_flower_behind_its_password(cli: CommandLine, stac
     import httpx
 
     login = cli.json("credentials")["flower"]
-    url = f"{stack.url('flower')}/api/workers"
+    url = f"{stack.url('flower')}/api/workers?status=true"
     assert httpx.get(url, trust_env=False).status_code == 401
     auth = (login["user"], login["password"])
     wait_until(lambda: httpx.get(url, auth=auth, trust_env=False).json(), "a worker in Flower", timeout=30)

@@ -1,5 +1,6 @@
 """A worker that is told to stop ends its tasks first; Docker's default of 10 s would kill them."""
 
+import subprocess
 import threading
 
 from command_line import CommandLine
@@ -11,17 +12,18 @@ class Background:
     """A run of 30 s, seen by the command line, while the test does something else."""
 
     def __init__(self, cli: CommandLine) -> None:
-        self.status: int | None = None
+        self.ended: subprocess.CompletedProcess[str] | None = None
         self._thread = threading.Thread(target=self._run, args=[cli])
         self._thread.start()
 
     def _run(self, cli: CommandLine) -> None:
         arguments = ("run", "selftest_ends_as_told", "--conf", '{"sleep": 30}', "--timeout", "200")
-        self.status = cli(*arguments, expect=None).returncode
+        self.ended = cli(*arguments, expect=None)
 
-    def result(self) -> int | None:
+    def result(self) -> subprocess.CompletedProcess[str]:
         self._thread.join()
-        return self.status
+        assert self.ended is not None
+        return self.ended
 
 
 def a_task_runs(stack: Stack) -> bool:
@@ -35,7 +37,7 @@ def test_a_task_of_30_s_survives_the_stop_of_its_worker(cli: CommandLine, stack:
     stack.run("stop", "worker")
     log = "\n".join(stack.last_lines("worker", 200))
     stack.start()
-    assert run.result() == 0
+    assert run.result().returncode == 0, run.result().stderr
     assert "Warm shutdown" in log or "warm shutdown" in log
 
 
