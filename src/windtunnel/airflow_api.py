@@ -247,7 +247,7 @@ class _Login(httpx.Auth):
         if response.status_code == httpx.codes.UNAUTHORIZED:
             raise UsageError(
                 f"Airflow refuses the user {self._credentials['username']!r}: {_detail(response)}",
-                help="set the user and password in .env to those the stack was made with",
+                help="./windtunnel credentials shows the user and password that the stack was made with",
             )
         self._token = _read(lambda body: str(body["access_token"]), _body(_accepted(response)))
 

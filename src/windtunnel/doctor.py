@@ -21,6 +21,7 @@ from windtunnel.stack import PUBLISHED, Service, Stack
 
 PROBE = "windtunnel_probe"
 PROBE_SECONDS = 60
+PROBE_SECONDS_IF_SICK = 15
 
 # The last state that the probe's task was seen in → what did not take it further, and where to look.
 STOPPED_AT = {
@@ -74,7 +75,8 @@ def diagnose(stack: Stack) -> None:
         _services(stack, diagnosis)
         for subject, action, help in _connections(stack):
             diagnosis.attempt(subject, action, help)
-        diagnosis.attempt("probe DAG", lambda: probe(stack))
+        seconds = PROBE_SECONDS_IF_SICK if diagnosis.problems else PROBE_SECONDS
+        diagnosis.attempt("probe DAG", lambda: probe(stack, seconds))
     if diagnosis.problems:
         raise RunFailed(f"{diagnosis.problems} findings above need your attention")
 
@@ -87,7 +89,8 @@ def _engine() -> str:
 def _machine(stack: Stack, diagnosis: Diagnosis) -> None:
     found = engine.find()
     values = stack.environment.values()
-    taken = {setting: int(values[setting]) for service, (_, setting, _) in PUBLISHED.items() if not stack.port(service)}
+    ours = stack.ports()
+    taken = {setting: int(values[setting]) for service, (_, setting, _) in PUBLISHED.items() if service not in ours}
     disk = {found.data_root: Need(wanted=5 * GB, least=2 * GB), ROOT: Need(wanted=GB, least=GB // 2)}
     ports = {setting: port for setting, port in taken.items() if port}
     requirements = Requirements(memory_bytes=found.memory_bytes, cpus=found.cpus, disk=disk, ports=ports)
@@ -119,8 +122,9 @@ def _services(stack: Stack, diagnosis: Diagnosis) -> None:
         good = one.health == "healthy"
         diagnosis.finding(one.name, good, _describe(one), f"./windtunnel logs {one.name}")
         if not good:
-            for line in stack.last_lines(one.name):
-                out.print(f"    {line}", markup=False)
+            for container in stack.containers():
+                for line in container.log(8) if container.service == one.name else []:
+                    out.print(f"    {line}", markup=False)
 
 
 def _describe(one: Service) -> str:
@@ -133,7 +137,7 @@ def _connections(stack: Stack) -> Iterator[tuple[str, Callable[[], str], str]]:
     yield "Postgres", lambda: _postgres(stack), "./windtunnel logs postgres"
     yield "Redis", lambda: _redis(stack), "./windtunnel logs redis"
     yield "S3", lambda: _s3(stack), "./windtunnel logs minio"
-    if stack.port("prometheus"):
+    if "prometheus" in stack.ports():
         yield "Prometheus' targets", lambda: _targets(stack), "./windtunnel logs prometheus"
 
 
@@ -152,7 +156,7 @@ def _postgres(stack: Stack) -> str:
 
 def _redis(stack: Stack) -> str:
     command = "REDISCLI_AUTH=$(cat /run/secrets/redis/redis-password) redis-cli llen default"
-    return f"{stack.container('redis').execute(['sh', '-c', command])} tasks wait in the queue"
+    return f"{stack.container('redis').execute('sh', '-c', command).strip()} tasks wait in the queue"
 
 
 def _s3(stack: Stack) -> str:
@@ -171,17 +175,17 @@ def _targets(stack: Stack) -> str:
     return f"{len(targets)} answer"
 
 
-def probe(stack: Stack) -> str:
-    """Have a DAG scheduled, queued and run by a worker; say how long it took.
+def probe(stack: Stack, seconds: float) -> str:
+    """Have a DAG scheduled, queued and run by a worker within `seconds`; say how long it took.
 
     Raises:
         TimedOut: it did not end; the message names the step where it stopped.
     """
     seen: list[TaskInstance] = []
     try:
-        result = run_dag(stack.api(), PROBE, timeout=PROBE_SECONDS, interval=0.5, on_change=seen.append)
+        result = run_dag(stack.api(), PROBE, timeout=seconds, interval=0.5, on_change=seen.append)
     except TimedOut as error:
         what, help = STOPPED_AT.get(seen[-1].state if seen else None, (error.message, error.help))
-        raise TimedOut(f"{what}, within {PROBE_SECONDS} s", help) from error
-    seconds = (result.end - result.start).total_seconds() if result.end and result.start else 0
-    return f"scheduled, queued and run by a worker in {seconds:.1f} s"
+        raise TimedOut(f"{what}, within {seconds:.0f} s", help) from error
+    took = (result.end - result.start).total_seconds() if result.end and result.start else 0
+    return f"scheduled, queued and run by a worker in {took:.1f} s"

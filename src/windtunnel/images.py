@@ -33,18 +33,19 @@ class Build:
     folder: Path
 
 
+def check_mode(wanted: str) -> None:
+    """Raises UsageError when `wanted` is neither official, source nor auto."""
+    if wanted not in ("official", "source", "auto"):
+        raise UsageError(f"--images {wanted}: expected official, source or auto")
+
+
 def choose(wanted: str, environment: EnvironmentFile) -> Mode:
     """The mode to use: the one asked for, or for "auto" the one recorded, or what the network allows.
 
     Raises:
-        UsageError: `wanted` is neither official, source nor auto.
         RegistryUnreachable: official images are asked for, and the registry does not answer within 10 s.
     """
-    if wanted == "source":
-        return "source"
-    if wanted not in ("official", "auto"):
-        raise UsageError(f"--images {wanted}: expected official, source or auto")
-    if wanted == "auto" and SOURCE in environment.value("COMPOSE_FILE"):
+    if wanted == "source" or (wanted == "auto" and SOURCE in environment.value("COMPOSE_FILE")):
         return "source"
     smallest = environment.value(TABLE[SMALLEST]["variable"])
     if docker.image.exists(smallest) or engine.registry_answers(smallest, REGISTRY_SECONDS):
@@ -57,7 +58,7 @@ def choose(wanted: str, environment: EnvironmentFile) -> Mode:
     return "source"
 
 
-def refuse_to_switch(mode: Mode, environment: EnvironmentFile, volumes: list[str]) -> None:
+def refuse_to_switch(mode: Mode, environment: EnvironmentFile, volumes: bool) -> None:
     """Data that one mode's images wrote is not opened with the other's: collations and modules differ.
 
     Raises:

@@ -6,9 +6,11 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from python_on_whales import Container, docker
+from python_on_whales import docker
 
+from windtunnel import containers
 from windtunnel.airflow_api import AirflowAPI
+from windtunnel.containers import Container
 from windtunnel.errors import StackNotRunning, WindtunnelError
 from windtunnel.machine import failed, run
 from windtunnel.settings import ROOT, EnvironmentFile
@@ -64,7 +66,7 @@ class Stack:
 
     def containers(self) -> list[Container]:
         """All containers of the project, ended one-shots included."""
-        return docker.container.list(all=True, filters=[("label", f"com.docker.compose.project={self.name}")])
+        return containers.of_project(self.name)
 
     def container(self, service: str) -> Container:
         """The running container of a service.
@@ -73,64 +75,53 @@ class Stack:
             StackNotRunning: there is none.
         """
         for container in self.containers():
-            if _service(container) == service and container.state.running:
+            if container.service == service and container.is_running:
                 return container
         raise StackNotRunning(f"{self.name}: expected a running container of {service}, found none", "./windtunnel up")
 
-    def start(self) -> None:
-        """Create and start what is not running, and wait until everything is healthy.
+    def start(self, images_changed: bool = False) -> bool:
+        """Create and start what is not running as the files say, and wait until everything is healthy.
+
+        Returns whether there was anything to do.
 
         Raises:
             WindtunnelError: a service did not start or is not healthy; the message has the end of its log.
         """
-        self._remove_unwanted()
+        wanted = dict(line.split() for line in self.run("config", "--hash", "*").splitlines())
+        there = {container.service: container for container in self.containers()}
+        found = {
+            service: container.config_hash for service, container in there.items() if container.health == "healthy"
+        }
+        if found == wanted and not images_changed:
+            return False
+        if extra := set(there) - set(wanted):
+            self.run(*ALL, "rm", "--stop", "--force", *sorted(extra))
         try:
             self.run("up", "--detach", "--wait", "--wait-timeout", "300", "--remove-orphans", "--no-build")
         except WindtunnelError as error:
             raise failed(error.message, self._logs_of_the_sick(), type(error), "./windtunnel doctor") from error
-
-    def _remove_unwanted(self) -> None:
-        wanted = set(self.run("config", "--services").split())
-        extra = {_service(container) for container in self.containers()} - wanted
-        if extra:
-            self.run(*ALL, "rm", "--stop", "--force", *sorted(extra))
+        return True
 
     def _logs_of_the_sick(self) -> str:
-        sick = [container for container in self.containers() if not _is_well(container)]
-        names = [_service(container) for container in sick[:3]]
-        return "\n".join("\n".join([f"--- {name}:", *self.last_lines(name)]) for name in names)
-
-    def last_lines(self, service: str, count: int = 8) -> list[str]:
-        """The end of a service's log."""
-        mine = [container for container in self.containers() if _service(container) == service]
-        return [line for container in mine for line in str(container.logs(tail=count)).splitlines()]
-
-    def is_settled(self) -> bool:
-        """Whether every service runs, healthy and as the files say now: then `up` has nothing to start."""
-        there = {_service(container): container for container in self.containers()}
-        wanted = dict(line.split() for line in self.run("config", "--hash", "*").splitlines())
-        return set(wanted) == set(there) and all(
-            _is_well(container) and _label(container, "config-hash") == wanted[service]
-            for service, container in there.items()
-        )
+        sick = [container for container in self.containers() if container.health != "healthy"]
+        return "\n".join("\n".join([f"--- {container.service}:", *container.log(8)]) for container in sick[:3])
 
     def down(self, volumes: bool) -> None:
         """Stop and remove the containers and the network; with `volumes`, the data too."""
         self.run(*ALL, "down", "--remove-orphans", *(["--volumes"] if volumes else []))
 
-    def port(self, service: str) -> int | None:
-        """The port on 127.0.0.1 that leads to a service of `PUBLISHED`; None when it does not run."""
-        inside, _, _ = PUBLISHED[service]
-        for container in self.containers():
-            if _service(container) == service.removesuffix("-console") and container.state.running:
-                bindings = (container.network_settings.ports or {}).get(f"{inside}/tcp") or []
-                return int(bindings[0]["HostPort"]) if bindings else None
-        return None
+    def ports(self) -> dict[str, int]:
+        """The ports on 127.0.0.1 that lead to those services of `PUBLISHED` that run."""
+        outside = {container.service: container.ports for container in self.containers() if container.is_running}
+        inside = {service: f"{port}/tcp" for service, (port, _, _) in PUBLISHED.items()}
+        found = {
+            service: outside.get(service.removesuffix("-console"), {}).get(port) for service, port in inside.items()
+        }
+        return {service: port for service, port in found.items() if port}
 
     def urls(self) -> dict[str, str]:
         """The addresses of the services that run, for this machine's own programs."""
-        ports = {service: self.port(service) for service in PUBLISHED}
-        return {s: f"{PUBLISHED[s][2]}://127.0.0.1:{port}" for s, port in ports.items() if port}
+        return {service: f"{PUBLISHED[service][2]}://127.0.0.1:{port}" for service, port in self.ports().items()}
 
     def url(self, service: str) -> str:
         """The address of one service.
@@ -138,10 +129,10 @@ class Stack:
         Raises:
             StackNotRunning: it does not run.
         """
-        port = self.port(service)
-        if port is None:
+        urls = self.urls()
+        if service not in urls:
             raise StackNotRunning(f"{self.name}: expected {service} to run, found it down", "./windtunnel up")
-        return f"{PUBLISHED[service][2]}://127.0.0.1:{port}"
+        return urls[service]
 
     @cached_property
     def secrets(self) -> dict[str, str]:
@@ -150,7 +141,7 @@ class Stack:
         Raises:
             StackNotRunning: they have not been made yet.
         """
-        if not any(_service(container) == "secrets" for container in self.containers()):
+        if not any(container.service == "secrets" for container in self.containers()):
             raise StackNotRunning(f"{self.name}: expected generated secrets, found none", "./windtunnel up")
         text = self.run("run", "--rm", "--no-deps", "-T", "secrets", "show")
         values: dict[str, str] = json.loads(text)
@@ -181,12 +172,9 @@ class Stack:
 
     def services(self) -> list[Service]:
         """Every service with its state and what it uses now."""
-        containers = self.containers()
-        running = [container for container in containers if container.state.running]
-        used = {stats.container_id: stats.memory_used for stats in docker.stats(containers=running)} if running else {}
-        return sorted(
-            (_describe(container, used.get(container.id, 0)) for container in containers), key=lambda s: s.name
-        )
+        there = self.containers()
+        used = containers.memory_used(there)
+        return [_describe(one, used.get(one.id, 0)) for one in sorted(there, key=lambda one: one.service)]
 
     def status(self) -> dict[str, Any]:
         """The contract of `status --json`."""
@@ -201,6 +189,10 @@ class Stack:
             "volumes": self.volumes(),
         }
 
+    def has_volumes(self) -> bool:
+        """Whether the project has data of an earlier start."""
+        return bool(docker.volume.list(filters=[("label", f"com.docker.compose.project={self.name}")]))
+
     def volumes(self) -> list[dict[str, Any]]:
         """Name and size in bytes of each volume of the project."""
         text = run(["docker", "system", "df", "--verbose", "--format", "{{json .Volumes}}"], WindtunnelError)
@@ -214,46 +206,18 @@ class Stack:
         """The kernel's high-water mark of the worker's memory since its container started, and its limit, in bytes."""
         worker = self.container("worker")
         v2, v1 = "/sys/fs/cgroup/memory.peak", "/sys/fs/cgroup/memory/memory.max_usage_in_bytes"
-        peak = worker.execute(["sh", "-c", f"cat {v2} 2>/dev/null || cat {v1}"])
-        return int(str(peak)), int(worker.host_config.memory or 0)
-
-
-def _service(container: Container) -> str:
-    return _label(container, "service")
-
-
-def _label(container: Container, name: str) -> str:
-    return (container.config.labels or {}).get(f"com.docker.compose.{name}", "")
-
-
-def _is_well(container: Container) -> bool:
-    return _health(container) == "healthy"
-
-
-def _health(container: Container) -> str:
-    state = container.state
-    if not state.running:
-        return (
-            "healthy" if state.status == "exited" and state.exit_code == 0 and _is_one_shot(container) else "unhealthy"
-        )
-    return (state.health.status if state.health else None) or "none"
-
-
-def _is_one_shot(container: Container) -> bool:
-    policy = container.host_config.restart_policy
-    return not policy or policy.name in ("", "no")
+        return int(worker.execute("sh", "-c", f"cat {v2} 2>/dev/null || cat {v1}")), worker.memory_limit_bytes
 
 
 def _describe(container: Container, memory: int) -> Service:
-    host = container.host_config
     return Service(
-        name=_service(container),
-        state=container.state.status or "unknown",
-        health=_health(container),
+        name=container.service,
+        state=container.state,
+        health=container.health,
         memory_bytes=memory,
-        memory_limit_bytes=int(host.memory or 0),
-        cpus=(host.nano_cpus or 0) / 1e9,
-        restarts=container.restart_count or 0,
+        memory_limit_bytes=container.memory_limit_bytes,
+        cpus=container.cpus,
+        restarts=container.restarts,
     )
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from python_on_whales import docker
+
 from windtunnel import engine, images, sample
 from windtunnel.classes import environment_class
 from windtunnel.console import Step, step
@@ -46,27 +48,26 @@ def up(stack: Stack, options: Options) -> None:
     Raises:
         WindtunnelError: the step that failed, as its error says.
     """
+    images.check_mode(options.images)
+    environment_class(options.environment_class or stack.environment.value("ENVIRONMENT_CLASS"))
     with step("engine") as now:
         found = engine.ensure(now.say)
-        now.result = (
-            f"Docker {found.server}, Compose {found.compose}, {found.cpus} CPUs, {found.memory_bytes / GB:.1f} GB"
-        )
+        now.result = f"Docker {found.server}, Compose {found.compose}, Buildx {found.buildx}"
+    with step("machine") as now:
+        configure(stack, options, found)
+        now.result = check_machine(stack, found, now)
     with step("images") as now:
         mode = images.choose(options.images, stack.environment)
-        images.refuse_to_switch(mode, stack.environment, [volume["name"] for volume in stack.volumes()])
-        configure(stack, options, mode, found)
+        images.refuse_to_switch(mode, stack.environment, stack.has_volumes())
+        images.record(mode, stack.environment, light=options.light)
         outdated = images.outdated(mode, stack.environment)
-        check_machine(stack, found, DISK_TO_BUILD if outdated else DISK_TO_RUN, now)
         get_images(stack, mode, outdated, now)
     with step("start") as now:
-        settled = not outdated and stack.is_settled()
-        if not settled:
-            stack.start()
-        services = stack.containers()
-        now.result = f"{len(services)} services healthy" + (", nothing to do" if settled else "")
+        started = stack.start(images_changed=bool(outdated))
+        now.result = f"{len(stack.containers())} services healthy" + ("" if started else ", nothing to do")
 
 
-def configure(stack: Stack, options: Options, mode: images.Mode, found: Engine) -> None:
+def configure(stack: Stack, options: Options, found: Engine) -> None:
     """Write what this machine and the user's options ask for into the environment file."""
     environment = stack.environment
     wanted: dict[str, str] = {}
@@ -79,7 +80,6 @@ def configure(stack: Stack, options: Options, mode: images.Mode, found: Engine) 
     if sys.platform == "linux" and os.getuid():
         wanted["AIRFLOW_UID"] = str(os.getuid())
     environment.record(**wanted)
-    images.record(mode, environment, light=options.light)
 
 
 def _size(stack: Stack, options: Options, found: Engine) -> dict[str, str]:
@@ -97,11 +97,15 @@ def _is_light(stack: Stack) -> bool:
     return "light.yml" in stack.environment.value("COMPOSE_FILE")
 
 
-def check_machine(stack: Stack, found: Engine, disk: Need, now: Step) -> None:
-    """Hold memory, processors, disk and the ports that are not ours already against what the stack needs."""
+def check_machine(stack: Stack, found: Engine, now: Step) -> str:
+    """Hold memory, processors, disk and the ports that are not ours already against what the stack needs.
+
+    Returns what was found, with what is expected. Raises `MachineUnfit`, `DiskFull` or `PortTaken`.
+    """
     values = stack.environment.values()
+    disk = DISK_TO_RUN if docker.image.exists(values["AIRFLOW_IMAGE"]) else DISK_TO_BUILD
     ports = {setting: int(values[setting]) for _, setting, _ in PUBLISHED.values()}
-    ours = {PUBLISHED[service][1] for service in PUBLISHED if stack.port(service)}
+    ours = {PUBLISHED[service][1] for service in stack.ports()}
     findings = check(
         Requirements(
             memory_bytes=found.memory_bytes,
@@ -114,6 +118,8 @@ def check_machine(stack: Stack, found: Engine, disk: Need, now: Step) -> None:
         if finding.level == "warn":
             now.say(f"{finding.subject}: {finding.expected} wanted, {finding.found} found")
     demand(findings)
+    sizes = [f"{one.subject} {one.found} (≥ {one.expected})" for one in findings if one.expected != "free"]
+    return ", ".join([*sizes, f"{sum(one.expected == 'free' for one in findings)} ports free"])
 
 
 def get_images(stack: Stack, mode: images.Mode, outdated: list[images.Build], now: Step) -> None:

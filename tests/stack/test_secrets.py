@@ -1,15 +1,14 @@
 """Secrets are made once, shared by who needs them, and seen by nobody else."""
 
-import json
-from collections.abc import Iterator
-
 import boto3
+import httpx
 import psycopg
 import pytest
 from botocore.exceptions import ClientError
-from python_on_whales import docker
 
 from command_line import CommandLine
+from windtunnel.errors import WindtunnelError
+from windtunnel.machine import run
 from windtunnel.stack import Stack
 from windtunnel.wait import wait_until
 
@@ -18,7 +17,7 @@ FINGERPRINTS = "cd /run/secrets && find . -type f | sort | xargs sha256sum"
 
 def fingerprints(stack: Stack, service: str) -> dict[str, str]:
     """A digest of every secret that a service's container can read."""
-    lines = str(stack.container(service).execute(["sh", "-c", FINGERPRINTS])).splitlines()
+    lines = stack.container(service).execute("sh", "-c", FINGERPRINTS).splitlines()
     return {path: digest for digest, path in (line.split() for line in lines)}
 
 
@@ -29,23 +28,16 @@ def everything_seen(stack: Stack) -> dict[str, dict[str, str]]:
 
 
 @pytest.fixture
-def values(stack: Stack) -> Iterator[dict[str, str]]:
-    yield stack.secrets
+def values(stack: Stack) -> dict[str, str]:
+    return stack.secrets
 
 
 def test_inspect_shows_no_secret(stack: Stack, values: dict[str, str]) -> None:
     assert len(values) >= 13
     for container in stack.containers():
-        shown = json.dumps(json.loads(docker_inspect(container.id)))
+        shown = run(["docker", "inspect", container.id], WindtunnelError)
         leaked = [name for name, value in values.items() if value in shown]
         assert not leaked, f"{container.name} shows {leaked}"
-
-
-def docker_inspect(identifier: str) -> str:
-    from windtunnel.errors import WindtunnelError
-    from windtunnel.machine import run
-
-    return run(["docker", "inspect", identifier], WindtunnelError)
 
 
 def test_images_and_logs_hold_no_secret(stack: Stack, values: dict[str, str]) -> None:
@@ -97,11 +89,8 @@ def test_the_admin_logs_in_with_the_generated_password(cli: CommandLine, stack: 
 
 
 def test_a_worker_is_listed_in_flower_behind_its_password(cli: CommandLine, stack: Stack) -> None:
-    import httpx
-
     login = cli.json("credentials")["flower"]
     url = f"{stack.url('flower')}/api/workers?status=true"
     assert httpx.get(url, trust_env=False).status_code == 401
     auth = (login["user"], login["password"])
     wait_until(lambda: httpx.get(url, auth=auth, trust_env=False).json(), "a worker in Flower", timeout=30)
-    assert docker.container.list()

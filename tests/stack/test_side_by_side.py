@@ -19,18 +19,18 @@ def second(cli: CommandLine) -> Iterator[CommandLine]:
         yield second
     finally:
         second.remove()
-        assert not docker.volume.list(filters={"label": f"com.docker.compose.project={second.name}"})
+        assert not docker.volume.list(filters=[("label", f"com.docker.compose.project={second.name}")])
 
 
 def test_a_light_stack_runs_a_dag_beside_the_first(cli: CommandLine, stack: Stack, second: CommandLine) -> None:
-    first = {container.id for container in stack.containers() if container.state.running}
+    first = {container.id for container in stack.containers() if container.is_running}
     second("up", "--light", "--no-demo")
     status = second.json("status")
     assert "prometheus" not in {service["name"] for service in status["services"]}
-    assert status["memory_bytes"] < 0.8e9
+    assert 0.3e9 < status["memory_bytes"] < 0.8e9
     assert set(status["urls"].values()).isdisjoint(cli.json("status")["urls"].values())
     second("run", "selftest_ends_as_told", "--timeout", "120")
-    assert {container.id for container in stack.containers() if container.state.running} == first
+    assert {container.id for container in stack.containers() if container.is_running} == first
 
 
 def test_plain_compose_needs_no_env_file(cli: CommandLine, stack: Stack) -> None:

@@ -43,10 +43,10 @@ def test_prometheus_has_the_runs_tasks_and_every_target(stack: Stack) -> None:
 
 
 def test_a_second_up_changes_nothing(cli: CommandLine, stack: Stack) -> None:
-    before = {container.id: container.state.started_at for container in stack.containers()}
+    before = {container.id: container.started_at for container in stack.containers()}
     said = cli("up", "--no-demo").stdout
     assert "nothing to do" in said
-    assert {container.id: container.state.started_at for container in stack.containers()} == before
+    assert {container.id: container.started_at for container in stack.containers()} == before
 
 
 def test_plain_compose_sees_the_same_stack(cli: CommandLine, stack: Stack) -> None:
@@ -55,19 +55,18 @@ def test_plain_compose_sees_the_same_stack(cli: CommandLine, stack: Stack) -> No
     assert {"worker", "scheduler", "webserver"} <= set(done.stdout.split())
 
 
-def test_workers_share_a_directory_and_write_no_bytecode_into_the_project(stack: Stack) -> None:
+def test_workers_share_a_directory_and_cannot_write_into_the_project(stack: Stack) -> None:
     worker = stack.container("worker")
-    worker.execute(["sh", "-c", "echo shared > /mnt/efs/selftest && rm /mnt/efs/selftest"])
-    assert not list((ROOT / "dags").rglob("*.cpython-31[23].pyc.*"))
-    assert worker.execute(["sh", "-c", "touch /usr/local/airflow/dags/x 2>&1 || true"]).__contains__("Read-only")
+    worker.execute("sh", "-c", "echo shared > /mnt/efs/selftest && rm /mnt/efs/selftest")
+    assert "Read-only" in worker.execute("sh", "-c", "touch /usr/local/airflow/dags/x 2>&1 || true")
 
 
 def test_every_container_volume_and_network_says_whose_it_is(cli: CommandLine, stack: Stack) -> None:
     for container in stack.containers():
-        labels = container.config.labels or {}
+        labels = container.labels
         assert labels["windtunnel.environment"] == cli.name
         assert labels["windtunnel.class"] == "mw1.small"
-        assert labels["windtunnel.component"] == labels["com.docker.compose.service"]
+        assert labels["windtunnel.component"] == container.service
 
 
 def test_a_doctor_finds_a_healthy_stack_healthy(cli: CommandLine) -> None:
@@ -79,6 +78,7 @@ def test_a_doctor_finds_a_healthy_stack_healthy(cli: CommandLine) -> None:
 def test_a_doctor_names_what_is_sick(cli: CommandLine, stack: Stack) -> None:
     stack.run("stop", "worker")
     try:
-        assert "./windtunnel logs worker" in cli("doctor", expect=1).stdout
+        said = cli("doctor", expect=1).stdout
+        assert "./windtunnel logs worker" in said and "no worker took the task from Redis" in said
     finally:
         stack.start()

@@ -16,8 +16,8 @@ SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(FILES[0].read_text())["serv
 ONE_SHOTS = {"secrets", "init", "bucket"}
 ORDER = [
     "image", "pull_policy", "build", "entrypoint", "command", "user", "environment", "volumes", "network_mode", "ports",
-    "depends_on", "healthcheck", "mem_limit", "memswap_limit", "cpus", "restart", "stop_grace_period", "logging",
-    "labels",
+    "depends_on", "healthcheck", "mem_limit", "memswap_limit", "cpus", "cpu_shares", "restart",
+    "stop_grace_period", "logging", "labels",
 ]  # fmt: skip
 # Set by the shell that builds, in the package clients' own words; unset ones stay unset.
 OF_THE_CLIENTS = {"GOPROXY", "GOSUMDB", "GOPRIVATE"}
