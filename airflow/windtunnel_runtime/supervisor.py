@@ -1,7 +1,8 @@
-"""MWAA's scheduler container: scheduler, dag-processor and triggerer under one memory limit.
+"""Several Airflow components in one container, under one memory limit.
 
-All three are forked from one process that has imported Airflow, so that they share its pages and start at once. When
-one ends, the container ends, and Docker restarts it: MWAA counts every Airflow process of a container as essential
+Scheduler, dag-processor and triggerer are MWAA's scheduler container; `worker` and `webserver` as arguments add these.
+All are forked from one process that has imported Airflow, so that they share its pages and start at once. When one
+ends, the container ends, and Docker restarts it: MWAA counts every Airflow process of a container as essential
 (https://github.com/aws/amazon-mwaa-docker-images, `mwaa/subprocess`).
 """
 
@@ -13,10 +14,14 @@ from collections.abc import Callable
 
 from windtunnel_runtime import retention
 
-COMPONENTS = {
+SCHEDULER = {
     "scheduler": ["airflow", "scheduler", "--skip-serve-logs"],
     "dag-processor": ["airflow", "dag-processor"],
     "triggerer": ["airflow", "triggerer", "--skip-serve-logs"],
+}
+ADDITIONAL = {
+    "worker": ["airflow", "celery", "worker", "--skip-serve-logs"],
+    "webserver": ["airflow", "api-server", "--host", "0.0.0.0", "--port", "8080"],
 }
 
 
@@ -25,28 +30,31 @@ def main() -> int:
     _import_airflow()
     children = {_fork(_component(argv)): name for name, argv in _wanted().items()}
     children[_fork(retention.keep)] = "retention"
-    stopping = _forward_signals(children)
-    ended, status = os.wait()
-    name = children.pop(ended)
-    if not stopping:
-        print(f"supervisor: {name} ended with status {os.waitstatus_to_exitcode(status)}; stopping", file=sys.stderr)
-        _signal_all(children, signal.SIGTERM)
+    stopping = _listen(children)
     while children:
-        children.pop(os.wait()[0])
-    return 0 if stopping else 1
+        ended, status = os.wait()
+        name = children.pop(ended)
+        if not stopping:
+            print(f"supervisor: {name} ended with {os.waitstatus_to_exitcode(status)}; stopping", file=sys.stderr)
+            stopping.append(1)
+        _stop(children)
+    return 1 if 1 in stopping else 0
 
 
 def _wanted() -> dict[str, list[str]]:
     """MWAA's mwaa.triggerer_enabled leaves the triggerer out."""
     triggerer = os.environ.get("TRIGGERER_ENABLED", "True").lower() == "true"
-    return {name: argv for name, argv in COMPONENTS.items() if triggerer or name != "triggerer"}
+    scheduler = {name: argv for name, argv in SCHEDULER.items() if triggerer or name != "triggerer"}
+    return scheduler | {name: ADDITIONAL[name] for name in sys.argv[1:]}
 
 
 def _import_airflow() -> None:
     """Import what the components share; frozen, since the collector's own marks would unshare its pages."""
+    import airflow.api_fastapi.execution_api.app
     import airflow.cli.cli_parser
     import airflow.jobs.scheduler_job_runner
-    import airflow.jobs.triggerer_job_runner  # noqa: F401
+    import airflow.jobs.triggerer_job_runner
+    import airflow.providers.celery.executors.celery_executor  # noqa: F401
 
     gc.collect()
     gc.freeze()
@@ -76,22 +84,24 @@ def _fork(run: Callable[[], None]) -> int:
     os._exit(0)
 
 
-def _forward_signals(children: dict[int, str]) -> list[int]:
-    """Hand SIGTERM and SIGINT on to all children; the list that is returned fills when one came."""
-    received: list[int] = []
+def _listen(children: dict[int, str]) -> list[int]:
+    """Stop all children on SIGTERM or SIGINT; the list that is returned has the signal that came."""
+    stopping: list[int] = []
 
-    def forward(number: int, _: object) -> None:
-        received.append(number)
-        _signal_all(children, signal.SIGTERM)
+    def stop(number: int, _: object) -> None:
+        stopping.append(number)
+        _stop(children)
 
-    signal.signal(signal.SIGTERM, forward)
-    signal.signal(signal.SIGINT, forward)
-    return received
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    return stopping
 
 
-def _signal_all(children: dict[int, str], number: signal.Signals) -> None:
-    for child in children:
-        os.kill(child, number)
+def _stop(children: dict[int, str]) -> None:
+    """Tell the worker to stop, and the others only when it is gone: its tasks need them to end."""
+    workers = [child for child, name in children.items() if name == "worker"]
+    for child in workers or children:
+        os.kill(child, signal.SIGTERM)
 
 
 if __name__ == "__main__":

@@ -137,10 +137,10 @@ def logs(
 
 
 @app.command()
-def shell(service: Annotated[str, typer.Argument(help="Which service's container.")] = "worker") -> None:
+def shell(service: Annotated[str, typer.Argument(help="Which service's container.")] = "webserver") -> None:
     """Open a shell in a running container.
 
-    Example: [bold]./windtunnel shell scheduler[/]
+    Example: [bold]./windtunnel shell worker[/]
     """
     stack().container(service)
     _hand_over("exec", *_tty(), service, "sh", "-c", "command -v bash >/dev/null && exec bash || exec sh")
@@ -152,8 +152,8 @@ def airflow(context: typer.Context) -> None:
 
     Example: [bold]./windtunnel airflow dags list[/]
     """
-    stack().container("scheduler")
-    _hand_over("exec", *_tty(), "scheduler", "airflow", *context.args)
+    stack().container("webserver")
+    _hand_over("exec", *_tty(), "webserver", "airflow", *context.args)
 
 
 def _tty() -> list[str]:

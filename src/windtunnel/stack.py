@@ -94,6 +94,11 @@ class Stack:
         }
         if found == wanted and not images_changed:
             return False
+        # To replace containers, compose takes what others need away first; told to stop, it lets workers go first.
+        if images_changed or any(
+            one.is_running and one.config_hash != wanted.get(one.service) for one in there.values()
+        ):
+            self.run(*ALL, "stop")
         if extra := set(there) - set(wanted):
             self.run(*ALL, "rm", "--stop", "--force", *sorted(extra))
         try:
@@ -204,7 +209,8 @@ class Stack:
 
     def worker_peak(self) -> tuple[int, int]:
         """The kernel's high-water mark of the worker's memory since its container started, and its limit, in bytes."""
-        worker = self.container("worker")
+        there = {container.service: container for container in self.containers()}
+        worker = there.get("worker") or self.container("webserver")  # in light mode the worker is in there
         v2, v1 = "/sys/fs/cgroup/memory.peak", "/sys/fs/cgroup/memory/memory.max_usage_in_bytes"
         return int(worker.execute("sh", "-c", f"cat {v2} 2>/dev/null || cat {v1}")), worker.memory_limit_bytes
 

@@ -20,7 +20,14 @@ from windtunnel.stack import PUBLISHED, Stack
 
 DISK_TO_BUILD = Need(wanted=15 * GB, least=10 * GB)
 DISK_TO_RUN = Need(wanted=5 * GB, least=2 * GB)
-LIGHT = {"CELERY_WORKER_AUTOSCALE": "2,2", "TRIGGERER_ENABLED": "False", "METRICS_ENABLED": "False"}
+LIGHT = {
+    "CELERY_WORKER_AUTOSCALE": "2,2",
+    "TRIGGERER_ENABLED": "False",
+    "METRICS_ENABLED": "False",
+    # MinIO takes its buffers at the start, by its limit: 190 MB of 1 GB, 50 MB of this.
+    "MINIO_MEMORY": "256m",
+    "WEBSERVER_CPUS": "2",
+}
 
 
 @dataclass(frozen=True)
@@ -83,14 +90,13 @@ def configure(stack: Stack, options: Options, found: Engine) -> None:
 
 
 def _size(stack: Stack, options: Options, found: Engine) -> dict[str, str]:
-    """The class's limits when one is asked for; otherwise only CPU limits that this machine cannot give."""
+    """The limits of the class and of light mode, where asked for; none above the processors that this machine has."""
     environment = stack.environment
-    size = environment_class(options.environment_class or environment.value("ENVIRONMENT_CLASS")).settings(found.cpus)
-    light = LIGHT if options.light else {name: SETTINGS[name].default for name in LIGHT if _is_light(stack)}
+    wanted = LIGHT if options.light else {name: SETTINGS[name].default for name in LIGHT if _is_light(stack)}
     if options.environment_class:
-        return size | light
-    too_many = {n: v for n, v in size.items() if n.endswith("_CPUS") and float(environment.value(n)) > found.cpus}
-    return too_many | light
+        wanted = environment_class(options.environment_class).settings(found.cpus) | wanted
+    limits = {name: wanted.get(name, environment.value(name)) for name in SETTINGS if name.endswith("_CPUS")}
+    return wanted | {name: str(found.cpus) for name, cpus in limits.items() if float(cpus) > found.cpus}
 
 
 def _is_light(stack: Stack) -> bool:

@@ -10,6 +10,7 @@ from python_on_whales import docker
 from command_line import CommandLine
 from windtunnel.settings import ROOT, SETTINGS, EnvironmentFile
 from windtunnel.stack import PUBLISHED, Stack
+from windtunnel.wait import wait_until
 
 
 @pytest.fixture
@@ -31,6 +32,18 @@ def test_a_light_stack_runs_a_dag_beside_the_first(cli: CommandLine, stack: Stac
     assert set(status["urls"].values()).isdisjoint(cli.json("status")["urls"].values())
     second("run", "selftest_ends_as_told", "--timeout", "120")
     assert {container.id for container in stack.containers() if container.is_running} == first
+    a_running_task_ends_before_the_one_container_stops(Stack(EnvironmentFile(second.name)))
+
+
+def a_running_task_ends_before_the_one_container_stops(light: Stack) -> None:
+    run = light.api().trigger("selftest_ends_as_told", {"sleep": 15})
+    api = light.api()
+    is_running = lambda: [t for t in api.task_instances(run.dag_id, run.run_id) if t.state == "running"]  # noqa: E731
+    wait_until(is_running, "the task to run", timeout=30)
+    light.run("stop")
+    light.start()
+    ended = lambda: (again := light.api().dag_run(run.dag_id, run.run_id)) and again.state == "success"  # noqa: E731
+    wait_until(ended, "the run to be a success", timeout=30)
 
 
 def test_plain_compose_needs_no_env_file(cli: CommandLine, stack: Stack) -> None:
