@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 from windtunnel_runtime import retention
 
@@ -25,20 +26,59 @@ ADDITIONAL = {
 }
 
 
+# Seconds that a component but the worker has to end; the worker has what the container's stop_grace_period leaves.
+PATIENCE = 30
+
+
 def main() -> int:
     """Run the components until one ends or SIGTERM comes; the container's exit status."""
     _import_airflow()
-    children = {_fork(_component(argv)): name for name, argv in _wanted().items()}
-    children[_fork(retention.keep)] = "retention"
-    stopping = _listen(children)
-    while children:
-        ended, status = os.wait()
-        name = children.pop(ended)
-        if not stopping:
-            print(f"supervisor: {name} ended with {os.waitstatus_to_exitcode(status)}; stopping", file=sys.stderr)
-            stopping.append(1)
-        _stop(children)
-    return 1 if 1 in stopping else 0
+    components = _Components({name: _fork(_component(argv)) for name, argv in _wanted().items()})
+    components.running["retention"] = _fork(retention.keep)
+    signal.signal(signal.SIGTERM, lambda *_: components.stop())
+    signal.signal(signal.SIGINT, lambda *_: components.stop())
+    signal.signal(signal.SIGALRM, lambda *_: components.kill())
+    return components.wait()
+
+
+class _Components:
+    """The running children by name, each told to stop once."""
+
+    def __init__(self, running: dict[str, int]) -> None:
+        self.running = running
+        self._told: set[str] = set()
+
+    def wait(self) -> int:
+        """Wait for all to end; 1 when one ended that was not told to."""
+        status = 0
+        while self.running:
+            ended, code = os.wait()
+            name = next(name for name, child in self.running.items() if child == ended)
+            del self.running[name]
+            if not self._told:
+                print(f"supervisor: {name} ended with {os.waitstatus_to_exitcode(code)}; stopping", file=sys.stderr)
+                status = 1
+            self.stop()
+        return status
+
+    def stop(self) -> None:
+        """Tell the worker, and the others only when it is gone: its tasks need them to end."""
+        now = {"worker"} & set(self.running) or set(self.running)
+        for name in now - self._told:
+            self._signal(name, signal.SIGTERM)
+        self._told |= now
+        if "worker" not in now:
+            signal.alarm(PATIENCE)
+
+    def kill(self) -> None:
+        """End those that did not when they were told, as MWAA does after its patience."""
+        for name in self.running:
+            print(f"supervisor: {name} did not end within {PATIENCE} s of SIGTERM; killed", file=sys.stderr)
+            self._signal(name, signal.SIGKILL)
+
+    def _signal(self, name: str, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):  # it has just ended
+            os.kill(self.running[name], number)
 
 
 def _wanted() -> dict[str, list[str]]:
@@ -50,11 +90,13 @@ def _wanted() -> dict[str, list[str]]:
 
 def _import_airflow() -> None:
     """Import what the components share; frozen, since the collector's own marks would unshare its pages."""
-    import airflow.api_fastapi.execution_api.app
     import airflow.cli.cli_parser
     import airflow.jobs.scheduler_job_runner
     import airflow.jobs.triggerer_job_runner
-    import airflow.providers.celery.executors.celery_executor  # noqa: F401
+
+    if set(sys.argv) & set(ADDITIONAL):
+        import airflow.api_fastapi.execution_api.app
+        import airflow.providers.celery.executors.celery_executor  # noqa: F401
 
     gc.collect()
     gc.freeze()
@@ -82,26 +124,6 @@ def _fork(run: Callable[[], None]) -> int:
         sys.excepthook(*sys.exc_info())
         os._exit(1)
     os._exit(0)
-
-
-def _listen(children: dict[int, str]) -> list[int]:
-    """Stop all children on SIGTERM or SIGINT; the list that is returned has the signal that came."""
-    stopping: list[int] = []
-
-    def stop(number: int, _: object) -> None:
-        stopping.append(number)
-        _stop(children)
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    return stopping
-
-
-def _stop(children: dict[int, str]) -> None:
-    """Tell the worker to stop, and the others only when it is gone: its tasks need them to end."""
-    workers = [child for child, name in children.items() if name == "worker"]
-    for child in workers or children:
-        os.kill(child, signal.SIGTERM)
 
 
 if __name__ == "__main__":

@@ -79,33 +79,35 @@ class Stack:
                 return container
         raise StackNotRunning(f"{self.name}: expected a running container of {service}, found none", "./windtunnel up")
 
-    def start(self, images_changed: bool = False) -> bool:
-        """Create and start what is not running as the files say, and wait until everything is healthy.
+    def start(self) -> bool:
+        """Create and start what is not running as the files and images say, and wait until everything is healthy.
 
         Returns whether there was anything to do.
 
         Raises:
             WindtunnelError: a service did not start or is not healthy; the message has the end of its log.
         """
-        wanted = dict(line.split() for line in self.run("config", "--hash", "*").splitlines())
-        there = {container.service: container for container in self.containers()}
-        found = {
-            service: container.config_hash for service, container in there.items() if container.health == "healthy"
-        }
-        if found == wanted and not images_changed:
+        wanted, there = self._wanted(), self.containers()
+        if {one.service: (one.config_hash, one.image_id) for one in there if one.health == "healthy"} == wanted:
             return False
         # To replace containers, compose takes what others need away first; told to stop, it lets workers go first.
-        if images_changed or any(
-            one.is_running and one.config_hash != wanted.get(one.service) for one in there.values()
-        ):
+        if any(one.is_running and (one.config_hash, one.image_id) != wanted.get(one.service) for one in there):
             self.run(*ALL, "stop")
-        if extra := set(there) - set(wanted):
+        if extra := {one.service for one in there} - set(wanted):
             self.run(*ALL, "rm", "--stop", "--force", *sorted(extra))
         try:
             self.run("up", "--detach", "--wait", "--wait-timeout", "300", "--remove-orphans", "--no-build")
         except WindtunnelError as error:
             raise failed(error.message, self._logs_of_the_sick(), type(error), "./windtunnel doctor") from error
         return True
+
+    def _wanted(self) -> dict[str, tuple[str, str]]:
+        """Service → digest of its definition, id of its image."""
+        hashes = dict(line.split() for line in self.run("config", "--hash", "*").splitlines())
+        services = json.loads(self.run("config", "--format", "json"))["services"]
+        names = {service: services[service]["image"] for service in hashes}
+        ids = containers.images_of(list(names.values()))
+        return {service: (digest, ids.get(names[service], "")) for service, digest in hashes.items()}
 
     def _logs_of_the_sick(self) -> str:
         sick = [container for container in self.containers() if container.health != "healthy"]

@@ -70,7 +70,7 @@ def up(stack: Stack, options: Options) -> None:
         outdated = images.outdated(mode, stack.environment)
         get_images(stack, mode, outdated, now)
     with step("start") as now:
-        started = stack.start(images_changed=bool(outdated))
+        started = stack.start()
         now.result = f"{len(stack.containers())} services healthy" + ("" if started else ", nothing to do")
 
 
