@@ -1,10 +1,12 @@
 """Test Windtunnel itself: lint and types, unit tests, then a stack of its own with everything that needs one."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
 
 from windtunnel.console import out
+from windtunnel.sample import RECORDS
 from windtunnel.settings import ROOT
 
 CHECKS = {
@@ -21,5 +23,7 @@ def main(arguments: Sequence[str], full: bool) -> int:
         status = subprocess.run([sys.executable, "-m", *command], cwd=ROOT).returncode
         if status:
             return status
-    options = ["--full"] if full else []
-    return subprocess.run([sys.executable, "-m", "pytest", *options, *arguments], cwd=ROOT).returncode
+    # With --full, the second parser reads every record of the sample, not some drawn at random.
+    environ = os.environ | ({"PUBMED_TEST_SAMPLE": str(RECORDS)} if full else {})
+    command = [sys.executable, "-m", "pytest", "--durations=10", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environ).returncode

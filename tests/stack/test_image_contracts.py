@@ -3,7 +3,6 @@
 import json
 import re
 import socket
-import subprocess
 import time
 import tomllib
 import uuid
@@ -17,6 +16,7 @@ import pytest
 from python_on_whales import Container, DockerException, Network, Volume, docker
 
 from windtunnel.errors import RunFailed
+from windtunnel.stack import Stack
 from windtunnel.wait import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -43,13 +43,9 @@ Run = Callable[..., Container]
 
 
 @pytest.fixture(scope="session")
-def configured() -> dict[str, str]:
-    """The image of each table entry, as compose resolves it from .env and COMPOSE_FILE."""
-    config = subprocess.run(
-        ["docker", "compose", "--profile", "*", "config", "--format", "json"],
-        cwd=ROOT, check=True, capture_output=True, text=True,
-    )  # fmt: skip
-    services = json.loads(config.stdout)["services"]
+def configured(stack: Stack) -> dict[str, str]:
+    """The image of each table entry, as the tests' stack runs it."""
+    services = json.loads(stack.run("--profile", "*", "config", "--format", "json"))["services"]
     return {name: services[image["services"][0]]["image"] for name, image in IMAGES.items()}
 
 
