@@ -17,6 +17,7 @@ class Container:
     id: str
     name: str
     service: str
+    image: str
     image_id: str
     labels: dict[str, str]
     state: str
@@ -62,13 +63,12 @@ def of_project(name: str) -> list[Container]:
     return [_container(one) for one in described]
 
 
-def images_of(names: list[str]) -> dict[str, str]:
-    """The id of each image that is here, by its name."""
+def image_ids() -> dict[str, str]:
+    """The id of every image that is here, by its name."""
     listing = run(
         ["docker", "image", "ls", "--no-trunc", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}"], WindtunnelError
     )
-    here = dict(line.split() for line in listing.splitlines())
-    return {name: here[name] for name in names if name in here}
+    return dict(line.split() for line in listing.splitlines())
 
 
 def memory_used(containers: list[Container]) -> dict[str, int]:
@@ -85,6 +85,7 @@ def _container(one: dict[str, Any]) -> Container:
         id=one["Id"],
         name=one["Name"].removeprefix("/"),
         service=labels.get(f"{COMPOSE}.service", ""),
+        image=one["Config"]["Image"],
         image_id=one["Image"],
         labels=labels,
         state=state["Status"],

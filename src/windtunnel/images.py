@@ -11,6 +11,7 @@ from typing import Literal
 from python_on_whales import docker
 
 from windtunnel import debian, engine
+from windtunnel.containers import image_ids
 from windtunnel.errors import ImageFailed, RegistryUnreachable, UsageError
 from windtunnel.machine import follow, run
 from windtunnel.settings import ROOT, EnvironmentFile
@@ -95,15 +96,13 @@ class BuildRecord:
         self.path = path
         self._known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
 
-    def is_current(self, build: Build, fingerprint: str) -> bool:
-        """Whether the engine still holds the image that these sources made."""
-        if not docker.image.exists(build.image):
-            return False
-        return self._known.get(build.image) == f"{fingerprint} {docker.image.inspect(build.image).id}"
+    def is_current(self, build: Build, fingerprint: str, image_id: str | None) -> bool:
+        """Whether the image that is here (None: there is none) is the one that these sources made."""
+        return image_id is not None and self._known.get(build.image) == f"{fingerprint} {image_id}"
 
-    def add(self, build: Build, fingerprint: str) -> None:
+    def add(self, build: Build, fingerprint: str, image_id: str) -> None:
         """Remember a build that has just ended well."""
-        self._known[build.image] = f"{fingerprint} {docker.image.inspect(build.image).id}"
+        self._known[build.image] = f"{fingerprint} {image_id}"
         self.path.parent.mkdir(exist_ok=True)
         self.path.write_text(json.dumps(self._known, indent=2))
 
@@ -121,9 +120,11 @@ def fingerprint(build: Build, environment: EnvironmentFile) -> str:
 
 def outdated(mode: Mode, environment: EnvironmentFile) -> list[Build]:
     """The builds that are missing, or were made from other sources."""
-    built = BuildRecord()
+    built, here = BuildRecord(), image_ids()
     return [
-        build for build in builds(mode, environment) if not built.is_current(build, fingerprint(build, environment))
+        build
+        for build in builds(mode, environment)
+        if not built.is_current(build, fingerprint(build, environment), here.get(build.image))
     ]
 
 
@@ -144,9 +145,9 @@ def build(
     # ones: otherwise a build for one stack would have the next `up` of another make its containers anew.
     command = [*compose, "--project-name", "windtunnel-images", "--progress", "plain", "build", *services]
     follow(command, ImageFailed, on_line, log=ROOT / ".cache/build.log", help=again, cwd=ROOT)
-    built = BuildRecord()
+    built, here = BuildRecord(), image_ids()
     for one in missing:
-        built.add(one, fingerprint(one, environment))
+        built.add(one, fingerprint(one, environment), here[one.image])
 
 
 def pull(compose: list[str]) -> None:

@@ -87,11 +87,16 @@ class Stack:
         Raises:
             WindtunnelError: a service did not start or is not healthy; the message has the end of its log.
         """
-        wanted, there = self._wanted(), self.containers()
-        if {one.service: (one.config_hash, one.image_id) for one in there if one.health == "healthy"} == wanted:
+        wanted = dict(line.split() for line in self.run("config", "--hash", "*").splitlines())
+        there, images = self.containers(), containers.image_ids()
+        stale = [
+            one for one in there if (one.config_hash, one.image_id) != (wanted.get(one.service), images.get(one.image))
+        ]
+        healthy = {one.service for one in there if one.health == "healthy"}
+        if not stale and healthy == set(wanted):
             return False
         # To replace containers, compose takes what others need away first; told to stop, it lets workers go first.
-        if any(one.is_running and (one.config_hash, one.image_id) != wanted.get(one.service) for one in there):
+        if any(one.is_running for one in stale):
             self.run(*ALL, "stop")
         if extra := {one.service for one in there} - set(wanted):
             self.run(*ALL, "rm", "--stop", "--force", *sorted(extra))
@@ -100,14 +105,6 @@ class Stack:
         except WindtunnelError as error:
             raise failed(error.message, self._logs_of_the_sick(), type(error), "./windtunnel doctor") from error
         return True
-
-    def _wanted(self) -> dict[str, tuple[str, str]]:
-        """Service → digest of its definition, id of its image."""
-        hashes = dict(line.split() for line in self.run("config", "--hash", "*").splitlines())
-        services = json.loads(self.run("config", "--format", "json"))["services"]
-        names = {service: services[service]["image"] for service in hashes}
-        ids = containers.images_of(list(names.values()))
-        return {service: (digest, ids.get(names[service], "")) for service, digest in hashes.items()}
 
     def _logs_of_the_sick(self) -> str:
         sick = [container for container in self.containers() if container.health != "healthy"]
