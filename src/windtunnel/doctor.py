@@ -14,10 +14,10 @@ from windtunnel import debian, engine, sample
 from windtunnel.airflow_api import TaskInstance
 from windtunnel.console import out
 from windtunnel.errors import RunFailed, TimedOut, WindtunnelError
-from windtunnel.machine import GB, Need, Requirements, check, run
+from windtunnel.machine import check, run
 from windtunnel.runs import run_dag
-from windtunnel.settings import ROOT
-from windtunnel.stack import PUBLISHED, Service, Stack
+from windtunnel.stack import Service, Stack
+from windtunnel.up import requirements
 
 PROBE = "windtunnel_probe"
 PROBE_SECONDS = 60
@@ -87,14 +87,7 @@ def _engine() -> str:
 
 
 def _machine(stack: Stack, diagnosis: Diagnosis) -> None:
-    found = engine.find()
-    values = stack.environment.values()
-    ours = stack.ports()
-    taken = {setting: int(values[setting]) for service, (_, setting, _) in PUBLISHED.items() if service not in ours}
-    disk = {found.data_root: Need(wanted=5 * GB, least=2 * GB), ROOT: Need(wanted=GB, least=GB // 2)}
-    ports = {setting: port for setting, port in taken.items() if port}
-    requirements = Requirements(memory_bytes=found.memory_bytes, cpus=found.cpus, disk=disk, ports=ports)
-    for one in check(requirements):
+    for one in check(requirements(stack, engine.find())):
         help = one.error.help if one.error else ""
         diagnosis.finding(one.subject, one.level != "fail", f"{one.found} ({one.expected} wanted)", help)
 

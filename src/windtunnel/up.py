@@ -100,7 +100,7 @@ def _size(stack: Stack, options: Options, found: Engine) -> dict[str, str]:
 
 
 def _is_light(stack: Stack) -> bool:
-    return "light.yml" in stack.environment.value("COMPOSE_FILE")
+    return images.LIGHT in stack.environment.value("COMPOSE_FILE")
 
 
 def check_machine(stack: Stack, found: Engine, now: Step) -> str:
@@ -108,24 +108,27 @@ def check_machine(stack: Stack, found: Engine, now: Step) -> str:
 
     Returns what was found, with what is expected. Raises `MachineUnfit`, `DiskFull` or `PortTaken`.
     """
-    values = stack.environment.values()
-    disk = DISK_TO_RUN if docker.image.exists(values["AIRFLOW_IMAGE"]) else DISK_TO_BUILD
-    ports = {setting: int(values[setting]) for _, setting, _ in PUBLISHED.values()}
-    ours = {PUBLISHED[service][1] for service in stack.ports()}
-    findings = check(
-        Requirements(
-            memory_bytes=found.memory_bytes,
-            cpus=found.cpus,
-            disk={found.data_root: disk, ROOT: Need(wanted=GB, least=GB // 2)},
-            ports={setting: port for setting, port in ports.items() if port and setting not in ours},
-        )
-    )
+    findings = check(requirements(stack, found))
     for finding in findings:
         if finding.level == "warn":
             now.say(f"{finding.subject}: {finding.expected} wanted, {finding.found} found")
     demand(findings)
     sizes = [f"{one.subject} {one.found} (≥ {one.expected})" for one in findings if one.expected != "free"]
     return ", ".join([*sizes, f"{sum(one.expected == 'free' for one in findings)} ports free"])
+
+
+def requirements(stack: Stack, found: Engine) -> Requirements:
+    """What the stack needs of this machine: disk by whether images are to be built, ports that are not ours already."""
+    values = stack.environment.values()
+    disk = DISK_TO_RUN if docker.image.exists(values["AIRFLOW_IMAGE"]) else DISK_TO_BUILD
+    ports = {setting: int(values[setting]) for _, setting, _ in PUBLISHED.values()}
+    ours = {PUBLISHED[service][1] for service in stack.ports()}
+    return Requirements(
+        memory_bytes=found.memory_bytes,
+        cpus=found.cpus,
+        disk={found.data_root: disk, ROOT: Need(wanted=GB, least=GB // 2)},
+        ports={setting: port for setting, port in ports.items() if port and setting not in ours},
+    )
 
 
 def get_images(stack: Stack, mode: images.Mode, outdated: list[images.Build], now: Step) -> None:
