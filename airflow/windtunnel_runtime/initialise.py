@@ -1,4 +1,4 @@
-"""Makes the databases, roles, tables, admin and connections that the environment starts from. Safe to repeat.
+"""Makes the databases, roles, tables, grants, admin and connections that the environment starts from. Safe to repeat.
 
 What is there already is left alone: a second start costs one query. Roles and their passwords are set every time, so
 that they follow the secrets.
@@ -18,6 +18,28 @@ ROLES = {
     "airflow": ("airflow", "airflow-db-password"),
     "warehouse": ("warehouse", "warehouse-password"),
     "monitoring": (None, "monitoring-db-password"),
+    "task_memory": (None, "task-memory-password"),
+}
+
+# What the roles without a database of their own may see of the others', by database.
+GRANTS = {
+    # The memory of tasks, written by the service task-memory, read beside the warehouse's own tables.
+    "warehouse": [
+        "GRANT CONNECT ON DATABASE warehouse TO task_memory, monitoring",
+        "CREATE SCHEMA IF NOT EXISTS windtunnel AUTHORIZATION task_memory",
+        "GRANT USAGE ON SCHEMA windtunnel TO warehouse, monitoring",
+        "ALTER DEFAULT PRIVILEGES FOR ROLE task_memory IN SCHEMA windtunnel"
+        " GRANT SELECT ON TABLES TO warehouse, monitoring",
+    ],
+    # What the queries of postgres-exporter count: the queue, and runs with nothing scheduled. No user's data.
+    "airflow": [
+        "GRANT CONNECT ON DATABASE airflow TO monitoring",
+        "GRANT SELECT (id, dag_id, task_id, run_id, map_index, try_number, state, queue, pool, pool_slots, executor,"
+        " scheduled_dttm, queued_dttm, start_date, end_date, updated_at, last_heartbeat_at)"
+        " ON task_instance TO monitoring",
+        "GRANT SELECT (id, dag_id, run_id, run_type, state, queued_at, run_after, start_date, end_date, updated_at,"
+        " last_scheduling_decision) ON dag_run TO monitoring",
+    ],
 }
 
 
@@ -32,6 +54,8 @@ def main() -> None:
         if _fingerprint(server) == _wanted_fingerprint():
             return print("init: nothing to do")
         _migrate()
+        for database, statements in GRANTS.items():
+            _grant(database, statements)
         _ensure_admin(_secret("admin-password"))
         _ensure_connections()
         _record(server, _wanted_fingerprint())
@@ -42,8 +66,8 @@ def _secret(name: str) -> str:
 
 
 @retry(retry=retry_if_exception_type(psycopg.OperationalError), stop=stop_after_delay(120), wait=wait_fixed(0.2))
-def _connect_to_server() -> psycopg.Connection:
-    dsn = f"host=postgres dbname=postgres user=postgres password={_secret('postgres-password')}"
+def _connect_to_server(database: str = "postgres") -> psycopg.Connection:
+    dsn = f"host=postgres dbname={database} user=postgres password={_secret('postgres-password')}"
     return psycopg.connect(dsn, autocommit=True, connect_timeout=5)
 
 
@@ -58,6 +82,12 @@ def _ensure_database(server: psycopg.Connection, database: str, owner: str) -> N
         names = sql.Identifier(database), sql.Identifier(owner)
         server.execute(sql.SQL("CREATE DATABASE {} OWNER {} ENCODING 'UTF8' TEMPLATE template0").format(*names))
         server.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(names[0]))
+
+
+def _grant(database: str, statements: list[str]) -> None:
+    with _connect_to_server(database) as connection:
+        for statement in statements:
+            connection.execute(statement)
 
 
 def _wanted_fingerprint() -> str:

@@ -38,6 +38,7 @@ VALUES: dict[str, Callable[[], str]] = {
     "airflow_db_password": _password,
     "warehouse_password": _password,
     "monitoring_db_password": _password,
+    "task_memory_password": _password,
     "redis_password": _password,
     "minio_root_password": _password,
     "s3_secret_key": _password,
@@ -46,6 +47,7 @@ VALUES: dict[str, Callable[[], str]] = {
 }
 
 AIRFLOW_DB = "airflow:{airflow_db_password}@postgres:5432/airflow"
+TASK_MEMORY_DSN = "host=postgres dbname=warehouse user=task_memory password={task_memory_password}"
 
 FILES: dict[str, dict[str, str]] = {
     # All Airflow containers, workers and so DAGs included.
@@ -61,12 +63,14 @@ FILES: dict[str, dict[str, str]] = {
         "jwt-secret": "{jwt_secret}",
         "api-secret-key": "{api_secret_key}",
         "flower-basic-auth": "admin:{flower_password}",
+        "task-memory-dsn": TASK_MEMORY_DSN,
     },
     "init": {
         "postgres-password": "{postgres_password}",
         "airflow-db-password": "{airflow_db_password}",
         "warehouse-password": "{warehouse_password}",
         "monitoring-db-password": "{monitoring_db_password}",
+        "task-memory-password": "{task_memory_password}",
         "admin-password": "{admin_password}",
     },
     "postgres": {"postgres-password": "{postgres_password}"},
@@ -82,6 +86,7 @@ FILES: dict[str, dict[str, str]] = {
         "redis-passwords.json": '{{"redis://redis:6379": "{redis_password}"}}',
         "grafana-password": "{grafana_password}",
     },
+    "task-memory": {"warehouse-dsn": TASK_MEMORY_DSN},
 }
 
 
