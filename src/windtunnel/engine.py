@@ -20,7 +20,8 @@ from windtunnel.errors import EngineMissing, TimedOut
 from windtunnel.machine import run
 from windtunnel.wait import wait_until
 
-COMPOSE_LEAST = (2, 20)
+# 2.23.1 brought configs with content in the compose file.
+COMPOSE_LEAST = (2, 24)
 START_SECONDS = 60
 LOCAL_SOCKET = "unix:///var/run/docker.sock"
 SYSTEMD = Path("/run/systemd/system")  # there if systemd is pid 1: sd_booted(3)
@@ -245,7 +246,7 @@ def _how_to_install() -> str:
     if name == "fedora":
         packages = "moby-engine docker-cli docker-compose docker-buildx"
         return f"sudo dnf install {packages} && sudo systemctl enable --now docker && {GROUP}"
-    return f"install Docker Engine with its Compose (2.20 or newer) and Buildx plugins, start it, then: {GROUP}"
+    return f"install Docker Engine with its Compose (2.24 or newer) and Buildx plugins, start it, then: {GROUP}"
 
 
 def _how_to_start() -> str:

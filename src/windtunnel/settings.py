@@ -51,6 +51,10 @@ _AIRFLOW = (
     Setting("TRIGGERER_ENABLED", "True", "True or False", "MWAA's mwaa.triggerer_enabled"),
     Setting("METRICS_ENABLED", "True", "True or False", "whether Airflow sends StatsD"),
 )
+_MONITORING = (
+    Setting("CLOUDWATCH_PUSH", "True", "True or False", "whether MWAA's metrics go to CloudWatch (`aws`) each minute"),
+    Setting("DOCKER_SOCKET", "/var/run/docker.sock", "path", "the engine's socket, for docker-proxy; rootless: yours"),
+)
 _LIMITS = (
     Setting("WORKER_MEMORY", "2g", "bytes (k, m, g)", "limit of a worker's container; no swap, as in MWAA"),
     Setting("WORKER_CPUS", "1", "CPUs", "limit of a worker's container"),
@@ -71,6 +75,7 @@ _PORTS = (
     Setting("MINIO_CONSOLE_PORT", "9001", "port, 0 = any", "MinIO's console, on 127.0.0.1"),
     Setting("PROMETHEUS_PORT", "9090", "port, 0 = any", "Prometheus, on 127.0.0.1"),
     Setting("ALERTMANAGER_PORT", "9093", "port, 0 = any", "Alertmanager, on 127.0.0.1"),
+    Setting("AWS_PORT", "4566", "port, 0 = any", "AWS services (CloudWatch, Logs), on 127.0.0.1"),
     Setting("GRAFANA_PORT", "3000", "port, 0 = any", "Grafana, on 127.0.0.1"),
 )
 _RETENTION = (
@@ -78,11 +83,12 @@ _RETENTION = (
     Setting("LOG_RETENTION_DAYS", "30", "days", "task logs kept"),
     Setting("S3_VERSIONS_DAYS", "30", "days", "old versions of objects kept in the bucket"),
     Setting("PROMETHEUS_RETENTION_SIZE", "1GB", "bytes (MB, GB)", "metrics kept, by size"),
+    Setting("CLOUDWATCH_RETENTION_HOURS", "24", "hours", "metrics kept in CloudWatch (`aws`, in memory)"),
     Setting("ALERTMANAGER_RETENTION", "120h", "duration", "silences and notices kept"),
 )
 _IMAGES = (
     Setting("AIRFLOW_IMAGE", "windtunnel-airflow:3.3.1", "image", "built from airflow/"),
-    Setting("AIRFLOW_BASE_IMAGE", "python:3.12-slim-trixie", "image", "what airflow/Dockerfile starts from"),
+    Setting("AIRFLOW_BASE_IMAGE", "python:3.12-slim-trixie", "image", "what the images written in Python start from"),
     Setting("MINIO_IMAGE", "windtunnel-minio:2026-02-12", "image", "built from services/go/"),
     Setting("MINIO_BASE_IMAGE", "debian:trixie-slim", "image", "what services/go/Dockerfile starts from"),
     Setting("POSTGRES_IMAGE", "postgres:17.11", "image", "metadata database and warehouse"),
@@ -90,6 +96,10 @@ _IMAGES = (
     Setting("STATSD_EXPORTER_IMAGE", "prom/statsd-exporter:v0.31.0", "image", "Airflow's StatsD to Prometheus"),
     Setting("REDIS_EXPORTER_IMAGE", "oliver006/redis_exporter:v1.69.0-alpine", "image", "Redis' metrics"),
     Setting("POSTGRES_EXPORTER_IMAGE", "prometheuscommunity/postgres-exporter:v0.17.1", "image", "Postgres' metrics"),
+    Setting("BLACKBOX_EXPORTER_IMAGE", "prom/blackbox-exporter:v0.26.0", "image", "probes of the web server"),
+    Setting("DOCKER_PROXY_IMAGE", "haproxy:3.0.11", "image", "what lets a few requests through to Docker"),
+    Setting("TASK_MEMORY_IMAGE", "windtunnel-task-memory:0.1", "image", "built from services/task-memory/"),
+    Setting("AWS_IMAGE", "windtunnel-aws:0.1", "image", "built from services/aws/"),
     Setting("PROMETHEUS_IMAGE", "prom/prometheus:v2.53.3", "image", "metrics store"),
     Setting("ALERTMANAGER_IMAGE", "prom/alertmanager:v0.28.1", "image", "alerts"),
     Setting("GRAFANA_IMAGE", "grafana/grafana:12.1.1", "image", "dashboards; left out where it cannot be had"),
@@ -108,6 +118,7 @@ _RECORDED = (
 SECTIONS = {
     "Environment": _ENVIRONMENT,
     "Airflow": _AIRFLOW,
+    "Monitoring": _MONITORING,
     "Limits (mw1.small's)": _LIMITS,
     "Ports": _PORTS,
     "Retention": _RETENTION,

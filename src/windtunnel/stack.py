@@ -24,6 +24,7 @@ PUBLISHED = {
     "minio-console": (9001, "MINIO_CONSOLE_PORT", "http"),
     "prometheus": (9090, "PROMETHEUS_PORT", "http"),
     "alertmanager": (9093, "ALERTMANAGER_PORT", "http"),
+    "aws": (4566, "AWS_PORT", "http"),
     "grafana": (3000, "GRAFANA_PORT", "http"),
 }
 # Of every profile: plain `down` and `stop` pass over containers whose profile is not active.

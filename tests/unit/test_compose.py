@@ -15,8 +15,9 @@ FILES = [ROOT / "docker-compose.yml", *sorted((ROOT / "compose").glob("*.yml"))]
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(FILES[0].read_text())["services"]
 ONE_SHOTS = {"secrets", "init", "bucket"}
 ORDER = [
-    "image", "pull_policy", "build", "entrypoint", "command", "user", "environment", "volumes", "network_mode", "ports",
-    "depends_on", "healthcheck", "mem_limit", "memswap_limit", "cpus", "cpu_shares", "restart",
+    "image", "pull_policy", "build", "entrypoint", "command", "user", "environment", "volumes", "configs",
+    "network_mode", "networks", "ports", "depends_on", "pid", "cgroup", "cap_add", "cap_drop", "devices", "read_only",
+    "healthcheck", "mem_limit", "memswap_limit", "cpus", "cpu_shares", "restart",
     "stop_grace_period", "logging", "labels",
 ]  # fmt: skip
 # Set by the shell that builds, in the package clients' own words; unset ones stay unset.

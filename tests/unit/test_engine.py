@@ -164,7 +164,7 @@ def test_where_it_cannot_be_replaced_found_and_expected_are_told(host: Host) -> 
     host.is_a("fedora")
     host.has("docker", "running", "compose", "buildx")
     (host.programs.state / "compose-version").write_text("v2.19.3\n")
-    with pytest.raises(EngineMissing, match=r"expected compose 2\.20 or newer.*found compose 2\.19\.3") as failure:
+    with pytest.raises(EngineMissing, match=r"expected compose 2\.24 or newer.*found compose 2\.19\.3") as failure:
         host.ensure()
     assert "dnf install" in failure.value.help
 
