@@ -1,0 +1,1 @@
+"""Windtunnel's view of its containers and tasks from outside: container metrics, memory per task, OOM verdicts."""
