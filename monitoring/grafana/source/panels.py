@@ -18,6 +18,9 @@ Kind = Literal["stat", "timeseries", "bargauge", "table"]
 Steps = tuple[tuple[float | None, str], ...]
 """Thresholds: from which value on (None: from the lowest) a value has which colour."""
 
+LETTERS = "ABCDEFGH"
+"""Grafana's names of a panel's queries."""
+
 NEUTRAL: Steps = ((None, "text"),)
 PERCENT: Steps = ((None, "green"), (80, "orange"), (90, "red"))
 SHARE: Steps = ((None, "green"), (0.8, "orange"), (0.9, "red"))
@@ -63,13 +66,13 @@ class Panel:
 def build(panel: Panel) -> timeseries.Panel | stat.Panel | bargauge.Panel | table.Panel:
     """The panel in Grafana's terms, without position."""
     made = _MAKERS[panel.kind](panel)
-    made.title(panel.title).description(panel.description).datasource(DATASOURCE).interval("10s")
+    made.title(panel.title).description(_description(panel)).datasource(DATASOURCE).interval("10s")
     made.unit(panel.unit).thresholds(_thresholds(panel.steps))
-    made.targets([_target(query, "ABCDEFGHIJ"[i], panel.kind) for i, query in enumerate(panel.queries)])
+    made.targets([_target(query, letter, panel.kind) for letter, query in zip(LETTERS, panel.queries, strict=False)])
     if panel.needs_fault:
         made.no_value("none")
     if panel.needs_pressure:
-        made.no_value("n/a: this kernel tells no pressure")
+        made.no_value("n/a")
     if panel.minimum is not None:
         made.min(panel.minimum)
     if panel.maximum is not None:
@@ -81,6 +84,13 @@ def build(panel: Panel) -> timeseries.Panel | stat.Panel | bargauge.Panel | tabl
     if panel.log_link and panel.kind != "table":
         made.data_links(log_links("__field.labels"))
     return made
+
+
+def _description(panel: Panel) -> str:
+    """What the panel says, and why it may be empty; `report` excuses panels by these words."""
+    fault = " Needs a fault: empty until there is one." if panel.needs_fault else ""
+    pressure = " Needs a kernel with pressure stall information: n/a without." if panel.needs_pressure else ""
+    return panel.description + fault + pressure
 
 
 def log_links(row: str) -> list[dashboard.DashboardLink]:
@@ -151,8 +161,7 @@ _MAKERS = {"timeseries": _timeseries, "stat": _stat, "bargauge": _bargauge, "tab
 
 def _columns(panel: Panel) -> dict[str, object]:
     """Grafana calls a column `Value #A` after its query; here it is called by the query's legend."""
-    letters = "ABCDEFGHIJ"
-    names = {f"Value #{letters[i]}": query.legend for i, query in enumerate(panel.queries)}
+    names = {f"Value #{letter}": query.legend for letter, query in zip(LETTERS, panel.queries, strict=False)}
     return {"excludeByName": {"Time": True, "environment": True}, "indexByName": {}, "renameByName": names}
 
 
