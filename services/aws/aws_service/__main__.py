@@ -1,0 +1,54 @@
+"""CloudWatch and Logs at port 4566, with MWAA's metrics in CloudWatch each minute.
+
+Settings, from the environment: PROMETHEUS_URL, WINDTUNNEL_NAME, AWS_REGION; CLOUDWATCH_PUSH (False: no metrics);
+CLOUDWATCH_RETENTION_HOURS, after which points are dropped.
+"""
+
+import argparse
+import logging
+import os
+import signal
+import time
+from pathlib import Path
+from threading import Event
+
+from moto.core import DEFAULT_ACCOUNT_ID
+
+from aws_service import __version__, backend, server, table
+from aws_service.push import MINUTE, Datum, Pusher
+
+PORT = 4566
+TABLE = Path("/etc/windtunnel/metrics.toml")
+HOUR = 3600.0
+
+
+def main() -> None:
+    """Serve until SIGTERM; at every full minute push metrics, if that is wanted, and drop old points."""
+    arguments = argparse.ArgumentParser(prog="aws_service", description="CloudWatch and Logs, by moto.")
+    arguments.add_argument("--version", action="version", version=__version__)
+    arguments.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    stop = Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    server.start("0.0.0.0", PORT)
+    pusher = _pusher() if os.environ.get("CLOUDWATCH_PUSH", "True") == "True" else None
+    keep = float(os.environ.get("CLOUDWATCH_RETENTION_HOURS", "24")) * HOUR
+    while not stop.wait(MINUTE - time.time() % MINUTE):
+        if pusher:
+            pusher.push(time.time() // MINUTE * MINUTE)
+        for cloudwatch in backend.existing():
+            cloudwatch.forget(time.time() - keep)
+
+
+def _pusher() -> Pusher:
+    region, url, environment = (os.environ[key] for key in ("AWS_REGION", "PROMETHEUS_URL", "WINDTUNNEL_NAME"))
+
+    def put(namespace: str, data: list[Datum]) -> None:
+        # Looked up each time: moto's reset makes a new one.
+        backend.of_region(region, DEFAULT_ACCOUNT_ID).put_metric_data(namespace, data)
+
+    return Pusher(url, environment, table.read(TABLE), put)
+
+
+if __name__ == "__main__":
+    main()
