@@ -1,0 +1,147 @@
+"""Charts by matplotlib: the same strokes as an SVG for the page and inside a PNG.
+
+The SVG has no words. It is stretched to whatever its panel measures, and its strokes are not; the page writes the
+marks of the axes beside it, so that they stay legible at any width.
+"""
+
+import io
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from windtunnel.report import axes as ends
+from windtunnel.report.contents import Chart, Line
+from windtunnel.report.palette import as_variables, hex_of
+
+WIDTH, HEIGHT = 720, 240  # of the SVG, in points: 72 to matplotlib's inch
+# Once every colour is taken, the same colours again in another stroke.
+STROKES: tuple[str | tuple[int, tuple[int, ...]], ...] = ("solid", (0, (6, 3)), (0, (2, 2)), (0, (4, 4)))
+
+
+def svg(chart: Chart) -> str:
+    """The chart's strokes as an SVG element whose colours are the page's variables."""
+    return _as_svg(lambda axes: paint(axes, chart, "light"))
+
+
+def spark(values: list[float], color: str) -> str:
+    """A small curve without axes."""
+    finite = [value for value in values if math.isfinite(value)]
+    low, high = min(finite), max(finite)
+
+    def draw(axes: Axes) -> None:
+        times = [float(number) for number in range(len(values))]
+        axes.set_xlim(0, len(values) - 1)
+        axes.set_ylim(low - (high - low or 1) * 0.1, high + (high - low or 1) * 0.1)
+        _curve(axes, times, values, [axes.get_ylim()[0]] * len(values), _stroke(color), "light", 1)
+
+    return _as_svg(draw)
+
+
+def _stroke(color: str) -> Line:
+    return Line("", color, [], "", fill=0.12, width=1.25)
+
+
+def _as_svg(draw: Callable[[Axes], None]) -> str:
+    figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72), dpi=72)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.axis("off")
+    figure.patch.set_visible(False)
+    draw(axes)
+    file = io.StringIO()
+    figure.savefig(file, format="svg", metadata={"Date": None})
+    return _bare(file.getvalue())
+
+
+def _bare(text: str) -> str:
+    """The paths alone: matplotlib's own frame has ids and a style sheet that would reach over the whole page."""
+    paths = re.findall(r"<path [^>]*?/>", text)
+    short = (re.sub(r' (id|clip-path)="[^"]*"', "", path) for path in paths)
+    rounded = (re.sub(r'(?<= d=")[^"]*', _rounded, path) for path in short)
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" aria-hidden="true">'
+        f"{as_variables(''.join(rounded))}</svg>"
+    )
+
+
+def _rounded(path: re.Match[str]) -> str:
+    numbers = re.sub(r"-?\d+\.\d+", lambda found: f"{float(found[0]):.1f}", path[0])
+    return re.sub(r"\s+", " ", numbers).strip()
+
+
+def paint(axes: Axes, chart: Chart, theme: str) -> None:
+    """Draw grid, thresholds and series into axes without marks of their own."""
+    value, time = ends.of_values(chart), ends.of_time(chart.span)
+    axes.set_xlim(time.low, time.high)
+    axes.set_ylim(value.low, value.high)
+    for mark in value.marks:
+        axes.axhline(mark.value, color=hex_of("grid", theme), linewidth=1, clip_on=False)
+    _levels(axes, chart, value, theme)
+    times, floor = chart.span.times(), [max(0.0, value.low)] * len(chart.span.times())
+    for line, tops in zip(chart.lines, ends.heights(chart), strict=True):
+        _curve(axes, times, tops, floor, line, theme, chart.span.step)
+        floor = tops if line.stacked else floor
+
+
+def _levels(axes: Axes, chart: Chart, value: ends.Axis, theme: str) -> None:
+    for number, level in enumerate(chart.levels):
+        color = hex_of(level.color, theme)
+        if color == "transparent" or not value.low <= level.value <= value.high:
+            continue
+        axes.axhline(level.value, color=color, linewidth=1, linestyle=(0, (6, 3)), clip_on=False)
+        if chart.shaded:
+            above = [it.value for it in chart.levels[number + 1 :]] + [value.high]
+            axes.axhspan(level.value, min(value.high, above[0]), color=color, alpha=0.08, linewidth=0, clip_on=False)
+
+
+def _curve(
+    axes: Axes, times: list[float], tops: list[float], floor: list[float], line: Line, theme: str, step: float
+) -> None:
+    color = hex_of(line.color, theme)
+    if line.style == "bars":
+        present = [number for number, top in enumerate(tops) if math.isfinite(top)]
+        lows = [floor[number] for number in present]
+        axes.bar(
+            [times[number] for number in present],
+            [tops[number] - low for number, low in zip(present, lows, strict=True)],
+            bottom=lows, width=step * 0.85, color=color, alpha=max(0.3, line.fill), linewidth=0, clip_on=False,
+        )  # fmt: skip
+        return
+    for run in runs(tops):
+        at, high = _spread([times[number] for number in run], step), [tops[number] for number in run]
+        high = high if len(high) > 1 else high * 2
+        if line.stepped:
+            at, high = _steps(at, high)
+        if line.fill and len(run) > 1 and not line.stepped:
+            low = [floor[number] for number in run]
+            axes.fill([*at, *reversed(at)], [*high, *reversed(low)], color=color, alpha=line.fill, linewidth=0)
+        axes.plot(
+            at, high, color=color, linewidth=line.width, linestyle=STROKES[min(line.turn, 3)], clip_on=False,
+            solid_capstyle="round",
+        )  # fmt: skip
+
+
+def _spread(times: list[float], step: float) -> list[float]:
+    """A value alone would have no length: it is shown for the step that it stands for."""
+    return times if len(times) > 1 else [times[0] - step / 2, times[0] + step / 2]
+
+
+def _steps(times: list[float], values: list[float]) -> tuple[list[float], list[float]]:
+    """The corners of a line that keeps each value until the next."""
+    at = [time for time in times for _ in (0, 1)][1:]
+    return at, [value for value in values for _ in (0, 1)][:-1]
+
+
+def runs(values: Sequence[float]) -> Iterator[list[int]]:
+    """The indices of values that follow one another without a gap."""
+    run: list[int] = []
+    for number, value in enumerate(values):
+        if math.isfinite(value):
+            run.append(number)
+        elif run:
+            yield run
+            run = []
+    if run:
+        yield run
