@@ -36,8 +36,7 @@ def main() -> None:
     while not stop.wait(MINUTE - time.time() % MINUTE):
         if pusher:
             pusher.push(time.time() // MINUTE * MINUTE)
-        for cloudwatch in backend.existing():
-            cloudwatch.forget(time.time() - keep)
+        backend.forget(time.time() - keep)
 
 
 def _pusher() -> Pusher:

@@ -19,6 +19,7 @@ from moto.cloudwatch.models import (
     Statistics,
     cloudwatch_backends,
 )
+from moto.core.model_instances import reset_model_data
 
 from aws_service import search
 from aws_service.store import Metric, Point, Store
@@ -137,9 +138,13 @@ def of_region(region: str, account: str) -> CloudWatch:
     return backend
 
 
-def existing() -> list[CloudWatch]:
-    """Every CloudWatch that was asked for by now."""
-    return [one for regions in list(cloudwatch_backends.values()) for one in list(regions.values())]
+def forget(before: float) -> None:
+    """Drop the points of all accounts and regions that are older than a time in epoch seconds."""
+    for regions in list(cloudwatch_backends.values()):
+        for one in list(regions.values()):
+            one.forget(before)
+    # moto's models remember all of their instances, which its dashboard shows: half a kilobyte for each point.
+    reset_model_data()
 
 
 def _metric(given: Query, unit: str | None) -> Metric:

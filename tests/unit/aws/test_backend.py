@@ -1,5 +1,6 @@
 """Our CloudWatch as boto3 sees it, in moto's place for it."""
 
+import gc
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from aws_service import backend
 from botocore.exceptions import ClientError
 from moto import mock_aws
-from moto.cloudwatch.models import CloudWatchBackend, cloudwatch_backends
+from moto.cloudwatch.models import CloudWatchBackend, MetricDatumBase, cloudwatch_backends
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 Dimensions = dict[str, str]
@@ -207,10 +208,16 @@ def test_old_points_are_dropped_and_metrics_without_any(cloudwatch: Any) -> None
     put(cloudwatch, 0, 1.0)
     put(cloudwatch, 1, 2.0)
     put(cloudwatch, 0, 3.0, name="CPUUtilization")
-    for one in backend.existing():
-        one.forget(NOON.timestamp() + 60)
+    backend.forget(NOON.timestamp() + 60)
     assert values(ask(cloudwatch, stat())) == [2.0]
     assert [one["MetricName"] for one in cloudwatch.list_metrics()["Metrics"]] == ["MemoryUtilization"]
+
+
+def test_nothing_but_the_store_keeps_points(cloudwatch: Any) -> None:
+    for minute in range(20):
+        put(cloudwatch, minute, 1.0)
+    backend.forget(NOON.timestamp())
+    assert not [one for one in gc.get_objects() if isinstance(one, MetricDatumBase)]
 
 
 def test_a_bad_datum_leaves_nothing_behind(cloudwatch: Any) -> None:
