@@ -172,9 +172,8 @@ class DockerAPI:
 def _checked(response: httpx.Response) -> httpx.Response:
     if response.status_code != httpx.codes.OK:
         response.read()
-        raise DockerUnavailable(
-            f"GET {response.url.path}: status {response.status_code}: {response.text[:200].strip()}"
-        )
+        failure = NoSuchContainer if response.status_code == httpx.codes.NOT_FOUND else DockerUnavailable
+        raise failure(f"GET {response.url.path}: status {response.status_code}: {response.text[:200].strip()}")
     return response
 
 
