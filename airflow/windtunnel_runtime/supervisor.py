@@ -1,6 +1,7 @@
 """Several Airflow components in one container, under one memory limit.
 
 Scheduler, dag-processor and triggerer are MWAA's scheduler container; `worker` and `webserver` as arguments add these.
+Beside them run `retention` and, where tasks' memory is watched, `failure_callbacks`.
 All are forked from one process that has imported Airflow, so that they share its pages and start at once. When one
 ends, the container ends, and Docker restarts it: MWAA counts every Airflow process of a container as essential
 (https://github.com/aws/amazon-mwaa-docker-images, `mwaa/subprocess`).
@@ -13,7 +14,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 
-from windtunnel_runtime import retention
+from windtunnel_runtime import failure_callbacks, retention
 
 SCHEDULER = {
     "scheduler": ["airflow", "scheduler", "--skip-serve-logs"],
@@ -35,6 +36,8 @@ def main() -> int:
     _import_airflow()
     components = _Components({name: _fork(_component(argv)) for name, argv in _wanted().items()})
     components.running["retention"] = _fork(retention.keep)
+    if failure_callbacks.wanted():
+        components.running["failure-callbacks"] = _fork(failure_callbacks.keep)
     signal.signal(signal.SIGTERM, lambda *_: components.stop())
     signal.signal(signal.SIGINT, lambda *_: components.stop())
     signal.signal(signal.SIGALRM, lambda *_: components.kill())
