@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from threading import Event
 
-from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from aws_service import __version__, backend, server, table
 from aws_service.push import MINUTE, Datum, Pusher

@@ -142,6 +142,7 @@ def forget(before: float) -> None:
     """Drop the points of all accounts and regions that are older than a time in epoch seconds."""
     for regions in list(cloudwatch_backends.values()):
         for one in list(regions.values()):
+            assert isinstance(one, CloudWatch)
             one.forget(before)
     # moto's models remember all of their instances, which its dashboard shows: half a kilobyte for each point.
     reset_model_data()
@@ -187,7 +188,7 @@ def _reversed(result: Result) -> Result:
 def _statistics(point: Point, stats: list[str], unit: str | None) -> Statistics:
     one = Statistics(stats, _time(point), unit)
     one.metric_data = [
-        MetricAggregatedDatum("", "", point.minimum, point.maximum, point.count, point.sum, [], one.timestamp, unit)
+        MetricAggregatedDatum("", "", point.minimum, point.maximum, point.samples, point.sum, [], one.timestamp, unit)
     ]
     return one
 

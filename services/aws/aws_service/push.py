@@ -8,7 +8,7 @@ from typing import Any
 
 from aws_service import prometheus
 from aws_service.prometheus import Sample
-from aws_service.table import Recorded, prefix
+from aws_service.table import Table, prefix
 
 MINUTE = 60
 Datum = dict[str, Any]
@@ -23,11 +23,11 @@ class Pusher:
         self,
         url: str,
         environment: str,
-        table: dict[str, Recorded],
+        table: Table,
         put: Callable[[str, list[Datum]], None],
     ) -> None:
         self._url, self._table, self._put = url, table, put
-        names = "|".join(sorted({prefix(one.namespace) for one in table.values()}))
+        names = "|".join(sorted({prefix(one.namespace) for rows in table.values() for one in rows}))
         self._query = f'{{__name__=~"({names})_.+",environment="{environment}"}}'
         self._is_away = False
 
@@ -53,17 +53,17 @@ class Pusher:
         self._is_away = away
 
 
-def of_samples(samples: Iterable[Sample], table: dict[str, Recorded], start: float) -> dict[str, list[Datum]]:
+def of_samples(samples: Iterable[Sample], table: Table, start: float) -> dict[str, list[Datum]]:
     """The data by namespace, one for each metric and its dimensions; `start` of their minute in epoch seconds.
 
     Samples of series that the table does not name are left out.
     """
     statistics: dict[tuple[str, str, str | None, frozenset[tuple[str, str]]], dict[str, float]] = defaultdict(dict)
     for sample in samples:
-        if one := table.get(sample.name):
-            labels = [(name, sample.labels.get(label)) for name, label in one.dimensions]
-            dimensions = frozenset((name, value) for name, value in labels if value)
-            statistics[one.namespace, one.name, one.unit, dimensions][one.statistic] = sample.value
+        for one in table.get(sample.name, ()):
+            if one.fits(sample.labels):
+                dimensions = frozenset((name, sample.labels[label]) for name, label in one.dimensions)
+                statistics[one.namespace, one.name, one.unit, dimensions][one.statistic] = sample.value
     data: dict[str, list[Datum]] = defaultdict(list)
     for (namespace, name, unit, dimensions), known in statistics.items():
         data[namespace].append(_datum(name, unit, dimensions, known, start))

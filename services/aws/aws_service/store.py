@@ -28,7 +28,7 @@ class Point(NamedTuple):
     """What is known of a metric at a time (epoch seconds), or of a whole period from that time on."""
 
     time: float
-    count: float
+    samples: float
     sum: float
     minimum: float
     maximum: float
@@ -39,9 +39,9 @@ class Point(NamedTuple):
         Raises:
             KeyError: not one that sums can answer, such as a percentile.
         """
-        average = self.sum / self.count if self.count else 0.0
+        average = self.sum / self.samples if self.samples else 0.0
         return {
-            "SampleCount": self.count,
+            "SampleCount": self.samples,
             "Sum": self.sum,
             "Average": average,
             "Minimum": self.minimum,
@@ -129,7 +129,7 @@ class Store:
 def _together(time: float, points: list[Point]) -> Point:
     return Point(
         time,
-        sum(point.count for point in points),
+        sum(point.samples for point in points),
         sum(point.sum for point in points),
         min(point.minimum for point in points),
         max(point.maximum for point in points),

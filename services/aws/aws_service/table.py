@@ -2,6 +2,8 @@
 
 import re
 import tomllib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,16 +24,25 @@ class Recorded:
         """The series' name as cloudwatch_exporter would give it."""
         return f"{prefix(self.namespace)}_{snake(self.name)}_{snake(self.statistic)}"
 
+    def fits(self, labels: Mapping[str, str]) -> bool:
+        """Whether a series with these labels is this one: the cluster's CPUUtilization is not the database's."""
+        return all(labels.get(label) for _, label in self.dimensions)
 
-def read(path: Path) -> dict[str, Recorded]:
-    """All series that feed CloudWatch, by name.
+
+Table = Mapping[str, Sequence[Recorded]]
+
+
+def read(path: Path) -> Table:
+    """All series that feed CloudWatch, by name; several where one name serves several sets of dimensions.
 
     Raises:
         OSError, KeyError, tomllib.TOMLDecodeError: the file is not there, or not the metrics table.
     """
     rows = tomllib.loads(path.read_text())["cloudwatch"]
-    found = [one for row in rows if "reason" not in row for one in _recorded(row)]
-    return {one.series: one for one in found}
+    by_series: dict[str, list[Recorded]] = defaultdict(list)
+    for one in (one for row in rows if "reason" not in row for one in _recorded(row)):
+        by_series[one.series].append(one)
+    return by_series
 
 
 def _recorded(row: dict[str, Any]) -> list[Recorded]:

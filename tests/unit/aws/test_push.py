@@ -46,7 +46,7 @@ MINUTE = 1_795_000_020.0
 
 
 @pytest.fixture
-def rows(tmp_path: Path) -> dict[str, table.Recorded]:
+def rows(tmp_path: Path) -> table.Table:
     path = tmp_path / "metrics.toml"
     path.write_text(ROWS)
     return table.read(path)
@@ -70,7 +70,7 @@ def test_namespaces_lead_the_names() -> None:
     assert (prefix("AWS/MWAA"), prefix("AmazonMWAA")) == ("aws_mwaa", "amazonmwaa")
 
 
-def test_only_what_is_fed_has_series(rows: dict[str, table.Recorded]) -> None:
+def test_only_what_is_fed_has_series(rows: table.Table) -> None:
     assert set(rows) == {
         "aws_mwaa_memory_utilization_average",
         "aws_mwaa_memory_utilization_maximum",
@@ -80,13 +80,25 @@ def test_only_what_is_fed_has_series(rows: dict[str, table.Recorded]) -> None:
 
 def test_the_project_s_own_table_is_of_that_form() -> None:
     own = table.read(ROOT / "monitoring/metrics.toml")
-    worker = own["aws_mwaa_memory_utilization_average"]
+    (worker,) = own["aws_mwaa_memory_utilization_average"]
     assert (worker.namespace, worker.name, worker.unit) == ("AWS/MWAA", "MemoryUtilization", "Percent")
     assert set(worker.dimensions) == {("Environment", "environment"), ("Cluster", "cluster")}
-    assert own["amazonmwaa_scheduler_heartbeat_sum"].statistic == "Sum"
+    assert own["amazonmwaa_scheduler_heartbeat_sum"][0].statistic == "Sum"
 
 
-def test_statistics_of_one_metric_become_one_datum(rows: dict[str, table.Recorded]) -> None:
+def test_a_name_that_clusters_and_the_database_share_is_told_by_its_labels() -> None:
+    own = table.read(ROOT / "monitoring/metrics.toml")
+    cpu = "aws_mwaa_cpuutilization_average"
+    worker = Sample(cpu, {"environment": "wt", "cluster": "BaseWorker"}, 5.0)
+    database = Sample(cpu, {"environment": "wt", "database_role": "WRITER"}, 6.0)
+    found = {
+        frozenset(one["Name"] for one in datum["Dimensions"]): datum["StatisticValues"]["Sum"]
+        for datum in of_samples([worker, database], own, MINUTE)["AWS/MWAA"]
+    }
+    assert found == {frozenset({"Cluster", "Environment"}): 5.0, frozenset({"DatabaseRole", "Environment"}): 6.0}
+
+
+def test_statistics_of_one_metric_become_one_datum(rows: table.Table) -> None:
     labels = {"environment": "wt", "cluster": "BaseWorker"}
     found = [
         Sample("aws_mwaa_memory_utilization_average", labels, 40.0),
@@ -165,9 +177,7 @@ def series(name: str, value: str, **labels: str) -> dict[str, Any]:
     return {"metric": {"__name__": name, "environment": "wt", **labels}, "value": [MINUTE, value]}
 
 
-def test_reads_the_environment_s_series_at_the_minute_s_end(
-    prometheus: FakePrometheus, rows: dict[str, table.Recorded]
-) -> None:
+def test_reads_the_environment_s_series_at_the_minute_s_end(prometheus: FakePrometheus, rows: table.Table) -> None:
     prometheus.result = [series("amazonmwaa_scheduler_heartbeat_sum", "12", function="Scheduler")]
     put: list[tuple[str, list[dict[str, Any]]]] = []
     pushed = Pusher(prometheus.url, "wt", rows, lambda *one: put.append(one)).push(MINUTE + 60)
@@ -183,7 +193,7 @@ def test_a_series_without_a_value_is_no_point(prometheus: FakePrometheus) -> Non
 
 
 def test_prometheus_away_is_said_once_and_once_when_it_is_back(
-    prometheus: FakePrometheus, rows: dict[str, table.Recorded], caplog: pytest.LogCaptureFixture
+    prometheus: FakePrometheus, rows: table.Table, caplog: pytest.LogCaptureFixture
 ) -> None:
     pusher = Pusher(prometheus.url, "wt", rows, lambda *_: None)
     prometheus.status = 503
