@@ -50,7 +50,11 @@ def build_board(board: Board) -> model.Dashboard:
         .link(_links())
     )
     _place(made, board)
-    return made.build()
+    built = made.build()
+    for variable in built.templating.list_val or []:
+        # The SDK writes them for every kind of variable, Grafana reads them of intervals alone, its schema knows none.
+        variable.auto = variable.auto_min = variable.auto_count = None
+    return built
 
 
 def _place(made: dashboard.Dashboard, board: Board) -> None:
@@ -84,7 +88,7 @@ def _variables() -> list[dashboard.QueryVariable | dashboard.TextBoxVariable]:
 
 def _choice(name: str, label: str, query: str) -> dashboard.QueryVariable:
     made = dashboard.QueryVariable(name).label(label).datasource(DATASOURCE)
-    made.query({"query": query, "refId": f"variable-{name}"}).definition(query)
+    made.query({"query": query, "refId": f"variable-{name}"})
     return made.refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED).sort(model.VariableSort.ALPHABETICAL_ASC)
 
 

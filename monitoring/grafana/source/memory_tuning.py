@@ -82,8 +82,8 @@ BUDGETS = Row(
                 "Peak of each task, in shares of the budget",
                 "percentunit",
                 "Highest private memory of each task in the chosen time over the budget of a slot. Over 100 %, a "
-                "worker full of this task is killed. Stream instead of collecting, split the task, give it more `pool_slots`, "
-                "or lower `celery.worker_autoscale`.",
+                "worker full of this task is killed. Stream instead of collecting, split the task, give it more "
+                "`pool_slots`, or lower `celery.worker_autoscale`.",
                 (Query(f"{PEAK_OF_TASK} / on (environment) group_left () {BUDGET}", OF_TASK),),
                 steps=SHARE,
             ),
@@ -263,8 +263,8 @@ CONTAINERS = Row(
                 "one task away from a kill.",
                 (
                     Query(
-                        f"max by (cluster, container) (max_over_time(container_memory_working_set_bytes{MWAA}[$__range])"
-                        f" / container_spec_memory_limit_bytes{MWAA})",
+                        f"max_over_time(container_memory_working_set_bytes{MWAA}[$__range])"
+                        f" / container_spec_memory_limit_bytes{MWAA}",
                         "{{container}}",
                     ),
                 ),

@@ -5,6 +5,11 @@ from source.panels import ANY_IS_BAD, NONE_IS_BAD, SHARE, Panel, Query
 
 HERE = 'environment="$environment"'
 TASK = f'{HERE}, dag_id=~"$dag", task_id=~"$task"'
+
+IN_REDIS = f'sum by (environment) (redis_key_size{{{HERE}, key="default"}})'
+# Redis deletes a list with its last message: while it answers, a key that is not there has none.
+EMPTY = f"(max by (environment) (redis_up{{{HERE}}}) == 1) * 0"
+
 WAITING = ((None, "green"), (300, "orange"), (1800, "red"))
 
 
@@ -112,7 +117,7 @@ QUEUE = Row(
                 "short",
                 "Messages in Celery's queue that no worker has taken. More messages than queued tasks in the database: "
                 "something else uses the queue, or tasks were cleared.",
-                (Query(f'sum by (key) (redis_key_size{{{HERE}, key="default"}})', "{{key}}"),),
+                (Query(f"{IN_REDIS} or on (environment) {EMPTY}", "messages"),),
             ),
         ),
         (
@@ -120,8 +125,9 @@ QUEUE = Row(
                 "timeseries",
                 "From queued to started",
                 "s",
-                "How long Celery's messages waited in the worker before a process took them, by worker.",
-                (Query(f"max by (worker) (flower_task_prefetch_time_seconds{{{HERE}}})", "{{worker}}"),),
+                "Mean time from queued to started of the tasks that started in the last five minutes. Airflow itself "
+                "reports none. Seconds are normal; more: all slots are taken, or a worker is away.",
+                (Query(f"max by (queue) (airflow_queue_start_delay_seconds{{{HERE}}})", "{{queue}}"),),
             ),
             Panel(
                 "timeseries",
