@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Polygon
 
 from windtunnel.report import axes as ends
 from windtunnel.report.contents import Chart, Line
@@ -18,7 +20,9 @@ from windtunnel.report.palette import as_variables, hex_of
 
 WIDTH, HEIGHT = 720, 240  # of the SVG, in points: 72 to matplotlib's inch
 # Once every colour is taken, the same colours again in another stroke.
-STROKES: tuple[str | tuple[int, tuple[int, ...]], ...] = ("solid", (0, (6, 3)), (0, (2, 2)), (0, (4, 4)))
+Stroke = tuple[float, tuple[float, ...]]
+SOLID: Stroke = (0, ())
+STROKES: tuple[Stroke, ...] = (SOLID, (0, (6, 3)), (0, (2, 2)))
 
 
 def svg(chart: Chart) -> str:
@@ -35,7 +39,7 @@ def spark(values: list[float], color: str) -> str:
         times = [float(number) for number in range(len(values))]
         axes.set_xlim(0, len(values) - 1)
         axes.set_ylim(low - (high - low or 1) * 0.1, high + (high - low or 1) * 0.1)
-        _curve(axes, times, values, [axes.get_ylim()[0]] * len(values), _stroke(color), "light", 1)
+        _curve(axes, times, values, [axes.get_ylim()[0]] * len(values), _stroke(color), "light")
 
     return _as_svg(draw)
 
@@ -77,61 +81,39 @@ def paint(axes: Axes, chart: Chart, theme: str) -> None:
     axes.set_xlim(time.low, time.high)
     axes.set_ylim(value.low, value.high)
     for mark in value.marks:
-        axes.axhline(mark.value, color=hex_of("grid", theme), linewidth=1, clip_on=False)
-    _levels(axes, chart, value, theme)
+        _across(axes, mark.value, hex_of("grid", theme), SOLID)
+    for level in chart.levels:
+        if level.color != "transparent":
+            _across(axes, level.value, hex_of(level.color, theme), STROKES[1])
     times, floor = chart.span.times(), [max(0.0, value.low)] * len(chart.span.times())
     for line, tops in zip(chart.lines, ends.heights(chart), strict=True):
-        _curve(axes, times, tops, floor, line, theme, chart.span.step)
+        _curve(axes, times, tops, floor, line, theme)
         floor = tops if line.stacked else floor
 
 
-def _levels(axes: Axes, chart: Chart, value: ends.Axis, theme: str) -> None:
-    for number, level in enumerate(chart.levels):
-        color = hex_of(level.color, theme)
-        if color == "transparent" or not value.low <= level.value <= value.high:
-            continue
-        axes.axhline(level.value, color=color, linewidth=1, linestyle=(0, (6, 3)), clip_on=False)
-        if chart.shaded:
-            above = [it.value for it in chart.levels[number + 1 :]] + [value.high]
-            axes.axhspan(level.value, min(value.high, above[0]), color=color, alpha=0.08, linewidth=0, clip_on=False)
+def _across(axes: Axes, value: float, color: str, stroke: Stroke) -> None:
+    axes.add_artist(Line2D(axes.get_xlim(), (value, value), color=color, linewidth=1, linestyle=stroke))
 
 
-def _curve(
-    axes: Axes, times: list[float], tops: list[float], floor: list[float], line: Line, theme: str, step: float
-) -> None:
-    color = hex_of(line.color, theme)
-    if line.style == "bars":
-        present = [number for number, top in enumerate(tops) if math.isfinite(top)]
-        lows = [floor[number] for number in present]
-        axes.bar(
-            [times[number] for number in present],
-            [tops[number] - low for number, low in zip(present, lows, strict=True)],
-            bottom=lows, width=step * 0.85, color=color, alpha=max(0.3, line.fill), linewidth=0, clip_on=False,
-        )  # fmt: skip
-        return
+def _curve(axes: Axes, times: list[float], tops: list[float], floor: list[float], line: Line, theme: str) -> None:
+    """One series: an area down to its floor, and a line for each run of values without a gap.
+
+    `add_artist`, because `plot` and `fill` measure every curve for an axis whose ends are known here.
+    """
+    color, stroke = hex_of(line.color, theme), STROKES[line.turn % len(STROKES)]
     for run in runs(tops):
-        at, high = _spread([times[number] for number in run], step), [tops[number] for number in run]
-        high = high if len(high) > 1 else high * 2
-        if line.stepped:
-            at, high = _steps(at, high)
-        if line.fill and len(run) > 1 and not line.stepped:
-            low = [floor[number] for number in run]
-            axes.fill([*at, *reversed(at)], [*high, *reversed(low)], color=color, alpha=line.fill, linewidth=0)
-        axes.plot(
-            at, high, color=color, linewidth=line.width, linestyle=STROKES[min(line.turn, 3)], clip_on=False,
-            solid_capstyle="round",
-        )  # fmt: skip
+        at, high = _at_least_a_step([times[it] for it in run], [tops[it] for it in run], times[1] - times[0])
+        if line.fill and len(run) > 1:
+            corners = [*zip(at, high, strict=True), *((times[it], floor[it]) for it in reversed(run))]
+            axes.add_artist(Polygon(corners, color=color, alpha=line.fill, linewidth=0))
+        axes.add_artist(Line2D(at, high, color=color, linewidth=line.width, linestyle=stroke, solid_capstyle="round"))
 
 
-def _spread(times: list[float], step: float) -> list[float]:
+def _at_least_a_step(times: list[float], values: list[float], step: float) -> tuple[list[float], list[float]]:
     """A value alone would have no length: it is shown for the step that it stands for."""
-    return times if len(times) > 1 else [times[0] - step / 2, times[0] + step / 2]
-
-
-def _steps(times: list[float], values: list[float]) -> tuple[list[float], list[float]]:
-    """The corners of a line that keeps each value until the next."""
-    at = [time for time in times for _ in (0, 1)][1:]
-    return at, [value for value in values for _ in (0, 1)][:-1]
+    if len(times) > 1:
+        return times, values
+    return [times[0] - step / 2, times[0] + step / 2], values * 2
 
 
 def runs(values: Sequence[float]) -> Iterator[list[int]]:

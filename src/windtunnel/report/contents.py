@@ -16,18 +16,16 @@ class Line:
     values: list[float]
     unit: str
     turn: int = 0
-    style: str = "line"
     fill: float = 0.0
     width: float = 1.5
     stacked: bool = False
-    stepped: bool = False
     figures: tuple[str, ...] = ()
     href: str = ""
 
 
 @dataclass(frozen=True)
 class Level:
-    """A threshold in a chart: a line at `value`, or the area from there upwards."""
+    """A threshold in a chart."""
 
     value: float
     color: str
@@ -44,7 +42,6 @@ class Chart:
     high: float | None = None
     soft_high: float | None = None
     levels: tuple[Level, ...] = ()
-    shaded: bool = False
     figures: tuple[str, ...] = ()
     left_out: int = 0
 
@@ -78,12 +75,11 @@ class Bars:
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell: its text, and where they apply, colour, link and share of the range (0..1)."""
+    """One cell: its text, and where they apply, colour and link."""
 
     text: str
     color: str = ""
     href: str = ""
-    share: float | None = None
     is_number: bool = False
 
 
@@ -93,6 +89,10 @@ class Table:
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
+
+    def is_number(self, column: int) -> bool:
+        """Whether a column holds numbers."""
+        return any(row[column].is_number for row in self.rows)
 
 
 @dataclass(frozen=True)

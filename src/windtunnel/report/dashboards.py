@@ -64,17 +64,9 @@ class Field:
 
     @property
     def thresholds(self) -> list[Threshold]:
-        """The steps, from below; percentages are turned into values of the range min..max."""
+        """The steps, from below."""
         given = self.options.get("thresholds") or {}
-        steps = [Threshold(step.get("value"), str(step.get("color", "text"))) for step in given.get("steps") or []]
-        if given.get("mode") != "percentage":
-            return steps
-        low, high = self.bound("min") or 0.0, self.bound("max")
-        high = 100.0 if high is None else high
-        return [
-            Threshold(None if step.value is None else low + (high - low) * step.value / 100, step.color)
-            for step in steps
-        ]
+        return [Threshold(step.get("value"), str(step.get("color", "text"))) for step in given.get("steps") or []]
 
     @property
     def color(self) -> str:

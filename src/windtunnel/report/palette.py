@@ -9,7 +9,7 @@ COLORS: dict[str, tuple[str, str]] = {
     "page": ("#f4f5f7", "#0f1216"),
     "panel": ("#ffffff", "#171b21"),
     "border": ("#dfe2e7", "#272d36"),
-    "grid": ("#e9ebef", "#252b34"),
+    "grid": ("#e3e6eb", "#2a313b"),
     "text": ("#1c2127", "#d8dde4"),
     "faint": ("#5f6874", "#929dab"),
     "green": ("#1a7f37", "#57c66a"),

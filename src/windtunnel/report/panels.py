@@ -1,7 +1,7 @@
 """From a panel and Prometheus' data to what the panel shows."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from windtunnel.errors import WindtunnelError
 from windtunnel.report import tables, units, variables
@@ -85,8 +85,8 @@ def _chart(panel: Panel, found: list[Found], span: Span) -> Content:
     kept = [one for one in found if one in kept]
     main = kept[0].field
     asked = [name for name in panel.option("legend.calcs", []) if name in CALCULATIONS]
-    style = str(main.custom("thresholdsStyle.mode", "off"))
-    steps = [step for step in main.thresholds if step.value is not None and style != "off"]
+    are_drawn = main.custom("thresholdsStyle.mode", "off") != "off"
+    steps = [step for step in main.thresholds if step.value is not None and are_drawn]
     soft = main.custom("axisSoftMax")
     return Chart(
         span=span,
@@ -96,7 +96,6 @@ def _chart(panel: Panel, found: list[Found], span: Span) -> Content:
         high=main.bound("max"),
         soft_high=None if soft is None else float(soft),
         levels=tuple(Level(step.value or 0.0, named(step.color)) for step in steps),
-        shaded="area" in style,
         figures=tuple(CALCULATIONS[name][0] for name in asked),
         left_out=len(found) - len(kept),
     )
@@ -110,12 +109,10 @@ def _line(number: int, one: Found, asked: list[str]) -> Line:
         color=named(one.field.color) if one.field.color else SERIES[number % len(SERIES)],
         values=one.series.values,
         unit=one.field.unit,
-        turn=(3 if one.field.custom("lineStyle.fill") == "dash" else 0) + number // len(SERIES),
-        style=str(one.field.custom("drawStyle", "line")),
+        turn=number // len(SERIES),
         fill=float(one.field.custom("fillOpacity", 0)) / 100,
         width=max(1.25, float(one.field.custom("lineWidth", 1.5))),
         stacked=one.field.custom("stacking.mode", "none") == "normal",
-        stepped="step" in str(one.field.custom("lineInterpolation", "")),
         figures=tuple(figures),
         href=one.href,
     )
@@ -126,7 +123,8 @@ def _figures(panel: Panel, found: list[Found], _: Span) -> Content:
 
 
 def _bars(panel: Panel, found: list[Found], _: Span) -> Content:
-    return Bars(_values(panel, found))
+    bars = _values(panel, found)
+    return Bars(tuple(replace(bar, color=SERIES[0]) if bar.color == "text" else bar for bar in bars))
 
 
 def _values(panel: Panel, found: list[Found]) -> tuple[Figure, ...]:

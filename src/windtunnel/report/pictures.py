@@ -6,6 +6,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Sheet
+from matplotlib.patches import Rectangle
 
 from windtunnel.report import axes as ends
 from windtunnel.report import charts
@@ -40,7 +41,7 @@ def picture(report: Report, dashboard: Dashboard, theme: str) -> Sheet:
         if row:
             draw.words(16, top + 22, row, color="faint", weight="bold")
     for panel, left, top, width, tall in _boxes(dashboard, dict(places)):
-        draw.box(left, top, width, tall)
+        draw.box(left, top, width, tall, "panel", "border")
         draw.words(left + 10, top + 18, panel.title, room=width - 20)
         _content(draw, report.of(dashboard, panel), left + 10, top + 28, width - 20, tall - 36)
     return sheet
@@ -80,14 +81,20 @@ class _Pencil:
         axes.axis("off")
         return axes
 
-    def box(self, left: float, top: float, width: float, height: float, fill: str = "panel") -> None:
-        axes = self.axes(left, top, width, height)
-        axes.axis("on")
-        axes.set_xticks([])
-        axes.set_yticks([])
-        axes.set_facecolor(hex_of(fill, self.theme))
-        for spine in axes.spines.values():
-            spine.set_color(hex_of("border", self.theme))
+    def box(self, left: float, top: float, width: float, height: float, fill: str, edge: str = "") -> None:
+        """A filled rectangle."""
+        corner = (left / WIDTH, 1 - (top + height) / self._height)
+        self._sheet.add_artist(
+            Rectangle(
+                corner,
+                width / WIDTH,
+                height / self._height,
+                facecolor=hex_of(fill, self.theme),
+                edgecolor=hex_of(edge, self.theme) if edge else "none",
+                transform=self._sheet.transFigure,
+                zorder=-1,
+            )
+        )
 
     def words(
         self, x: float, y: float, text: str, color: str = "text", size: float = 9, room: float = 0, **how: Any
@@ -165,21 +172,29 @@ def _bars(draw: _Pencil, content: Bars, left: float, top: float, width: float, h
 
 
 def _track(draw: _Pencil, one: Figure, left: float, top: float, width: float) -> None:
-    axes = draw.axes(left, top, width, 5)
-    axes.set_xlim(0, 1)
-    axes.barh(0, 1, color=hex_of("grid", draw.theme))
-    axes.barh(0, one.share, color=hex_of(one.color, draw.theme))
+    draw.box(left, top, width, 5, "grid")
+    if one.share:
+        draw.box(left, top, width * one.share, 5, one.color)
 
 
 def _table(draw: _Pencil, table: Table, left: float, top: float, width: float, height: float) -> None:
-    each, rows = width / max(1, len(table.columns)), table.rows[: max(0, int(height / 18) - 2)]
-    for number, name in enumerate(table.columns):
-        draw.words(left + number * each, top + 14, name, "faint", 8, room=each - 6)
+    rows = table.rows[: max(0, int(height / 18) - 2)]
+    for number, (name, (share, room)) in enumerate(zip(table.columns, _columns(table), strict=True)):
+        x, most = left + share * width, room * width - 8
+        draw.words(x, top + 14, name, "faint", 8, room=most)
         for line, row in enumerate(rows, 1):
-            cell = row[number]
-            draw.words(left + number * each, top + 14 + line * 18, cell.text, cell.color or "text", 8, room=each - 6)
+            draw.words(x, top + 14 + line * 18, row[number].text, row[number].color or "text", 8, room=most)
     if rest := len(table.rows) - len(rows):
         draw.words(left, top + 14 + (len(rows) + 1) * 18, f"and {rest} more", "faint", 8)
+
+
+def _columns(table: Table) -> list[tuple[float, float]]:
+    """Where each column starts and how wide it is, in shares of the table, by its longest text."""
+    longest = [
+        min(32, max(len(text) for text in (name, *(row[number].text for row in table.rows)))) + 2
+        for number, name in enumerate(table.columns)
+    ]
+    return [(sum(longest[:number]) / sum(longest), one / sum(longest)) for number, one in enumerate(longest)]
 
 
 def _text(draw: _Pencil, text: Text, left: float, top: float, width: float, height: float) -> None:

@@ -61,40 +61,20 @@ def _agree(one: Row, other: Row) -> bool:
     return bool(shared) and all(one[name] == other[name] for name in shared)
 
 
-def _join(frames: list[list[Row]], options: Mapping[str, Any]) -> list[list[Row]]:
-    """Rows with the same value in one field become one; columns of the same name get a number, as in Grafana."""
-    by, joined = str(options.get("byField") or "Time"), dict[Value, Row]()
-    inner = options.get("mode") == "inner"
-    for number, frame in enumerate(frames, 1):
-        for row in frame:
-            same = joined.setdefault(row.get(by), {})
-            same.update({name if name == by or name not in same else f"{name} {number}": row[name] for name in row})
-    everywhere = set.intersection(*({row.get(by) for row in frame} for frame in frames)) if frames else set()
-    return [[row for key, row in joined.items() if not inner or key in everywhere]]
-
-
 def _organize(frames: list[list[Row]], options: Mapping[str, Any]) -> list[list[Row]]:
     left_out = {name for name, out in (options.get("excludeByName") or {}).items() if out}
-    only = {name for name, kept in (options.get("includeByName") or {}).items() if kept}
     place, renamed = options.get("indexByName") or {}, options.get("renameByName") or {}
 
     def organized(row: Row) -> Row:
-        names = [name for name in row if name not in left_out and (not only or name in only)]
+        names = [name for name in row if name not in left_out]
         return {renamed.get(name) or name: row[name] for name in sorted(names, key=lambda it: place.get(it, 999))}
 
     return [[organized(row) for row in frame] for frame in frames]
 
 
-def _sort(frames: list[list[Row]], options: Mapping[str, Any]) -> list[list[Row]]:
-    asked = [{"displayName": one.get("field"), "desc": one.get("desc")} for one in options.get("sort") or []]
-    return [_sorted(frame, asked) for frame in frames]
-
-
 TRANSFORMATIONS: dict[str, Callable[[list[list[Row]], Mapping[str, Any]], list[list[Row]]]] = {
     "merge": _merge,
-    "joinByField": _join,
     "organize": _organize,
-    "sortBy": _sort,
 }
 
 
@@ -117,7 +97,5 @@ def _cell(value: Value, shown: Field, row: Row, known: Mapping[str, str]) -> Cel
     kind = str(shown.custom("cellOptions.type", "auto"))
     text, color = shown.mapped(value) or ("", "")
     reached = [step.color for step in shown.thresholds if step.value is None or value >= step.value]
-    color = color or (reached[-1] if reached and kind.startswith(("color", "gauge")) else "")
-    high = shown.bound("max")
-    share = min(1.0, max(0.0, value / high)) if kind == "gauge" and high else None
-    return Cell(text or units.text(value, shown.unit, shown.decimals), named(color) if color else "", href, share, True)
+    color = color or (reached[-1] if reached and kind.startswith("color") else "")
+    return Cell(text or units.text(value, shown.unit, shown.decimals), named(color) if color else "", href, True)
