@@ -6,7 +6,8 @@ Names: https://github.com/google/cadvisor/blob/master/docs/storage/prometheus.md
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from task_memory.docker_api import Container, DockerAPI, DockerUnavailable
 
 LABELS = ("container", "component", "cluster")
 LIST_SECONDS = 5
+# How long a scrape waits for Docker before it goes on with what is known.
+PATIENCE_SECONDS = 1
 DISK_SECONDS = 60
 # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-task-storage.html
 FARGATE_DISK_BYTES = 20 * 2**30
@@ -68,6 +71,12 @@ class _Watched:
     cgroup: Cgroup
 
 
+@dataclass(frozen=True)
+class _Listing:
+    running: set[str]
+    new: list[Container]
+
+
 class ContainerMetrics(Collector):
     """The series of GAUGES, COUNTERS and UNTYPED for each running container of the environment.
 
@@ -88,6 +97,8 @@ class ContainerMetrics(Collector):
         self._cgroups = cgroups
         self._lock = threading.Lock()
         self._watched: dict[str, _Watched] = {}
+        self._docker = ThreadPoolExecutor(max_workers=2, thread_name_prefix="docker")
+        self._listing: Future[_Listing] | None = None
         self._listed_at = float("-inf")
         self._disk: dict[str, int] = {}
         self._disk_asked_at = float("-inf")
@@ -131,26 +142,40 @@ class ContainerMetrics(Collector):
         yield "container_fs_limit_bytes", FARGATE_DISK_BYTES
 
     def _refresh(self) -> None:
-        now = time.monotonic()
+        self._ask_docker(time.monotonic())
+        listing = self._answer()
+        if not listing:
+            return
+        for container_id in self._watched.keys() - listing.running:
+            self._forget(container_id)
+        for container in listing.new:
+            self._watch(container)
+
+    def _ask_docker(self, now: float) -> None:
+        """Start what is due, in the background."""
         if now - self._disk_asked_at >= DISK_SECONDS:
             self._disk_asked_at = now
-            threading.Thread(target=self._measure_disk, name="writable-layers", daemon=True).start()
-        if now - self._listed_at < LIST_SECONDS:
-            return
-        try:
-            self._list()
+            self._docker.submit(self._measure_disk)
+        if not self._listing and now - self._listed_at >= LIST_SECONDS:
             self._listed_at = now
-        except DockerUnavailable as error:
-            log.warning("the list of containers stays as it was: %s", error)
+            self._listing = self._docker.submit(self._list, {*self._watched})
 
-    def _list(self) -> None:
+    def _answer(self) -> _Listing | None:
+        """Docker's answer to the last question; None until it comes, and after it has been given."""
+        if not self._listing:
+            return None
+        try:
+            return self._listing.result(PATIENCE_SECONDS)
+        except (DockerUnavailable, TimeoutError) as error:
+            log.warning("the list of containers stays as it was: %r", error)
+            return None
+        finally:
+            if self._listing.done():
+                self._listing = None
+
+    def _list(self, known: Set[str]) -> _Listing:
         running = self._api.running_ids(self._environment)
-        for container_id in self._watched.keys() - running:
-            self._forget(container_id)
-        for container_id in running - self._watched.keys():
-            container = self._api.container(container_id)
-            if container:
-                self._watch(container)
+        return _Listing(running, [*filter(None, map(self._api.container, running - known))])
 
     def _watch(self, container: Container) -> None:
         try:

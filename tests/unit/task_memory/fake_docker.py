@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from threading import Event
 from typing import Any
 
 import httpx
@@ -36,10 +37,15 @@ class Docker:
     writable: dict[str, int] = field(default_factory=dict)
     streams: list[list[dict[str, Any]]] = field(default_factory=list)
     status: int = 200
+    answers: Event = field(default_factory=Event)
     asked: list[httpx.Request] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.answers.set()
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(request)
+        self.answers.wait()
         if self.status != 200:
             return httpx.Response(self.status, text="not today")
         path = request.url.path

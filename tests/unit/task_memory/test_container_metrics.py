@@ -151,6 +151,18 @@ def test_a_silent_docker_takes_no_figures_away(
     assert scraped(registry)["container_memory_usage_bytes"] == figures.usage + 1
 
 
+def test_a_scrape_does_not_wait_for_a_docker_that_hangs(
+    watched: Docker, registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scraped(registry)
+    monkeypatch.setattr(container_metrics, "PATIENCE_SECONDS", 0.01)
+    watched.answers.clear()
+    watched.containers = []
+    assert scraped(registry)
+    watched.answers.set()
+    wait_until(lambda: not scraped(registry), "the late answer", timeout=10, interval=0.01)
+
+
 def test_scrapes_in_quick_succession_ask_docker_once(
     watched: Docker, registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
