@@ -9,16 +9,20 @@ callback itself; so it does for a task without heartbeats (`heartbeat timeout`),
 This looks every 2 s for tries that the service task-memory has seen die (outcome `oom` or `killed`), and for those that
 Airflow has left out hands the dag-processor what the scheduler would have: a `TaskCallbackRequest` in Airflow's own
 queue. A try is entered in `windtunnel.failure_callback` in the same step, so that it has its callback once.
+
+Looking is plain SQL, by which the process stays under 10 MB of its own; a request needs Airflow's models, 40 MB, and
+so has a process of its own that ends with it.
 """
 
+import multiprocessing
 import sys
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import psycopg
-from tenacity import RetryCallState, retry, wait_fixed
+from tenacity import RetryCallState, retry, stop_after_attempt, wait_fixed
 
 DSN = Path("/run/secrets/control/task-memory-dsn")
 POLL_S = 2
@@ -28,7 +32,7 @@ POLL_S = 2
 NOTICED_WITHIN = timedelta(seconds=3)
 
 # Entries of Airflow's event log that say: the scheduler has ended this try, and requested its callback.
-ENDED_BY_SCHEDULER = ("state mismatch", "heartbeat timeout", "stuck in queued tries exceeded")
+ENDED_BY_SCHEDULER = ["state mismatch", "heartbeat timeout", "stuck in queued tries exceeded"]
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS windtunnel.failure_callback (
@@ -38,15 +42,25 @@ CREATE TABLE IF NOT EXISTS windtunnel.failure_callback (
 """
 KILLED = """
 SELECT dag_id, task_id, map_index, run_id, try_number, ended_at, outcome
-FROM windtunnel.task_memory AS died
-WHERE outcome IN ('oom', 'killed') AND ended_at > now() - interval '1 hour' AND NOT EXISTS (
-    SELECT FROM windtunnel.failure_callback AS known
-    WHERE (known.dag_id, known.task_id, known.map_index, known.run_id, known.try_number)
-        = (died.dag_id, died.task_id, died.map_index, died.run_id, died.try_number))
+FROM windtunnel.task_memory
+WHERE outcome IN ('oom', 'killed') AND ended_at > now() - interval '1 hour'
+    AND (dag_id, task_id, map_index, run_id, try_number) NOT IN (
+        SELECT dag_id, task_id, map_index, run_id, try_number FROM windtunnel.failure_callback
+        WHERE requested_at > now() - interval '2 hours')
 """
 CLAIM = """
 INSERT INTO windtunnel.failure_callback (dag_id, task_id, map_index, run_id, try_number)
-VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
+VALUES (%(dag_id)s, %(task_id)s, %(map_index)s, %(run_id)s, %(try_number)s) ON CONFLICT DO NOTHING
+"""
+# In Airflow's own database.
+LEFT_OUT = """
+WITH ended AS (
+    SELECT dag_id, task_id, map_index, run_id, try_number FROM task_instance
+    WHERE dag_id = %(dag_id)s AND task_id = %(task_id)s AND map_index = %(map_index)s AND run_id = %(run_id)s
+        AND try_number = %(try_number)s AND state = 'failed' AND end_date >= %(dead_by)s)
+SELECT FROM ended WHERE NOT EXISTS (
+    SELECT FROM log JOIN ended USING (dag_id, task_id, map_index, run_id, try_number)
+    WHERE event = ANY(%(ended_by_scheduler)s))
 """
 
 
@@ -61,6 +75,9 @@ class KilledTry(NamedTuple):
     ended_at: datetime
     outcome: str
 
+    def __str__(self) -> str:
+        return f"{self.dag_id}.{self.task_id}[{self.map_index}] try {self.try_number} of {self.run_id} ({self.outcome})"
+
 
 def wanted() -> bool:
     """Whether there is a service task-memory to tell of killed tasks: not in the light mode."""
@@ -69,80 +86,84 @@ def wanted() -> bool:
     return conf.getboolean("metrics", "statsd_on") and DSN.exists()
 
 
-def _waits(state: RetryCallState) -> None:
+def _say(what: str) -> None:
+    print(f"failure callbacks: {what}", file=sys.stderr)
+
+
+def _say_why(state: RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
-    print(f"failure callbacks: tries again in 5 s: {type(error).__name__}: {error}", file=sys.stderr)
+    _say(f"tries again in 5 s after {type(error).__name__}: {error}")
 
 
-@retry(wait=wait_fixed(5), before_sleep=_waits)
+@retry(wait=wait_fixed(5), before_sleep=_say_why)
 def keep() -> None:
     """Look every 2 s, for ever; whatever goes wrong, Postgres away or a table not yet made, is tried again."""
-    with psycopg.connect(DSN.read_text(), connect_timeout=5) as warehouse:
+    from airflow.configuration import conf
+
+    metadata_dsn = conf.get("database", "sql_alchemy_conn").replace("+psycopg2", "")
+    with _connect(DSN.read_text()) as warehouse, _connect(metadata_dsn) as metadata:
         warehouse.execute(TABLE)
-        warehouse.commit()
         while True:
-            for killed in _killed(warehouse):
-                request_callback(warehouse, killed)
+            for killed in [KilledTry(*row) for row in warehouse.execute(KILLED)]:
+                if is_left_out(metadata, killed):
+                    request_once(warehouse, killed)
             time.sleep(POLL_S)
 
 
-def _killed(warehouse: psycopg.Connection) -> list[KilledTry]:
-    with warehouse.transaction():
-        return [KilledTry(*row) for row in warehouse.execute(KILLED)]
+def _connect(dsn: str) -> psycopg.Connection:
+    return psycopg.connect(dsn, autocommit=True, connect_timeout=5)
 
 
-def request_callback(warehouse: psycopg.Connection, killed: KilledTry) -> None:
-    """Have the failure callback of `killed` run, unless it has been requested, or is not ours to request (yet).
+def is_left_out(metadata: psycopg.Connection, killed: KilledTry) -> bool:
+    """Whether the task has failed with this try by its supervisor's report, so that Airflow runs no callback."""
+    values = killed._asdict() | {
+        "dead_by": killed.ended_at - NOTICED_WITHIN,
+        "ended_by_scheduler": ENDED_BY_SCHEDULER,
+    }
+    return metadata.execute(LEFT_OUT, values).rowcount > 0
 
-    The claim is committed after the request: a crash between both, of a millisecond, repeats the callback rather than
-    losing it.
+
+def request_once(warehouse: psycopg.Connection, killed: KilledTry) -> None:
+    """Request the callback of `killed`, unless that has been done.
+
+    The claim is committed after the request: a crash between both, of milliseconds, repeats the callback rather than
+    losing it. A request that Airflow cannot take, because the DAG is gone, is not tried for ever.
     """
-    from airflow.callbacks.database_callback_sink import DatabaseCallbackSink
-    from airflow.utils.session import create_session
-
-    with warehouse.transaction(), create_session() as session:
-        task_instance = _left_out(session, killed)
-        if task_instance and warehouse.execute(CLAIM, killed[:5]).rowcount:
-            DatabaseCallbackSink().send(_request(task_instance, killed), session=session)
-            print(f"failure callbacks: requested for {'.'.join(map(str, killed[:2]))} ({killed.outcome}): {killed}")
-
-
-def _left_out(session: Any, killed: KilledTry) -> Any:
-    """The task instance, when it has failed with this try by its supervisor's report."""
-    from airflow.models import Log, TaskInstance
-    from sqlalchemy import exists, select
-
-    def is_this_try(table: Any) -> list[Any]:
-        names = ("dag_id", "task_id", "map_index", "run_id", "try_number")
-        return [getattr(table, name) == getattr(killed, name) for name in names]
-
-    by_scheduler = exists().where(*is_this_try(Log), Log.event.in_(ENDED_BY_SCHEDULER))
-    ended_by_its_death = TaskInstance.end_date >= killed.ended_at - NOTICED_WITHIN
-    found = select(TaskInstance).where(
-        *is_this_try(TaskInstance), TaskInstance.state == "failed", ended_by_its_death, ~by_scheduler
-    )
-    return session.scalar(found)
+    with warehouse.transaction():
+        if not warehouse.execute(CLAIM, killed._asdict()).rowcount:
+            return
+        requester = multiprocessing.get_context("fork").Process(target=_request, args=[killed])
+        requester.start()
+        requester.join()
+        _say(f"{'requested' if requester.exitcode == 0 else 'could not be requested'} for {killed}")
 
 
-def _request(task_instance: Any, killed: KilledTry) -> Any:
-    """What the scheduler makes for a task without heartbeats (`SchedulerJobRunner._purge_task_instances_…`)."""
+@retry(stop=stop_after_attempt(3), wait=wait_fixed(5), before_sleep=_say_why, reraise=True)
+def _request(killed: KilledTry) -> None:
+    """Queue what the scheduler makes for a task without heartbeats (SchedulerJobRunner)."""
     from airflow.api_fastapi.execution_api.datamodels.taskinstance import DagRun, TIRunContext
     from airflow.callbacks.callback_requests import TaskCallbackRequest
+    from airflow.callbacks.database_callback_sink import DatabaseCallbackSink
+    from airflow.models import TaskInstance
+    from airflow.utils.session import create_session
 
-    run, version = task_instance.dag_run, task_instance.dag_version
-    return TaskCallbackRequest(
-        filepath=task_instance.dag_model.relative_fileloc,
-        bundle_name=version.bundle_name,
-        # A run that is not pinned to a version runs today's code, and so does its callback.
-        bundle_version=version.bundle_version if run.bundle_version is not None else None,
-        ti=task_instance,
-        msg=f"The process of the task was killed ({killed.outcome}) at {killed.ended_at:%H:%M:%S %Z}",
-        task_callback_type="failed",
-        context_from_server=TIRunContext(
-            dag_run=DagRun.model_validate(run, from_attributes=True),
-            max_tries=task_instance.max_tries,
-            variables=[],
-            connections=[],
-            xcom_keys_to_clear=[],
-        ),
-    )
+    with create_session() as session:
+        key = {name: getattr(killed, name) for name in ("dag_id", "task_id", "map_index", "run_id")}
+        ti = session.query(TaskInstance).filter_by(**key).one()
+        request = TaskCallbackRequest(
+            filepath=ti.dag_model.relative_fileloc,
+            bundle_name=ti.dag_version.bundle_name,
+            # A run that is not pinned to a version runs today's code, and so does its callback.
+            bundle_version=ti.dag_version.bundle_version if ti.dag_run.bundle_version is not None else None,
+            ti=ti,
+            msg=f"The process of {killed} was killed at {killed.ended_at.isoformat(timespec='seconds')}",
+            task_callback_type="failed",
+            context_from_server=TIRunContext(
+                dag_run=DagRun.model_validate(ti.dag_run, from_attributes=True),
+                max_tries=ti.max_tries,
+                variables=[],
+                connections=[],
+                xcom_keys_to_clear=[],
+            ),
+        )
+        DatabaseCallbackSink().send(request, session=session)

@@ -1,4 +1,4 @@
-"""Notices to Alertmanager: a task has failed, will be tried again, a run has missed its deadline.
+"""Notices to Alertmanager: a task has failed, a task will be tried again, a run has not succeeded by its deadline.
 
 One file that needs only what Airflow 3 brings, so that it works in MWAA too; how: dags/notices/README.md.
 
@@ -110,7 +110,7 @@ class DeadlineMissed(AlertmanagerNotice):
         """The alert of the run and the deadline in `context`; Airflow gives no task there."""
         run, deadline = context["dag_run"], str(context["deadline"]["deadline_time"])
         dag_id, run_id = run["dag_id"], run["dag_run_id"]
-        what = f"the run {run_id} of {dag_id} is {run['state']} past its deadline {deadline}"
+        what = f"the run {run_id} of {dag_id} has not succeeded by {deadline}: it is {run['state']}"
         link = f"{_webserver()}/dags/{quote(dag_id)}/runs/{quote(run_id)}"
         return self._alert({"dag_id": dag_id, "run_id": run_id, "deadline": deadline}, what, link)
 
