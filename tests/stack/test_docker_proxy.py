@@ -37,7 +37,6 @@ REFUSED = (
     "DELETE /containers/{worker}",
     "POST /containers/json",
     "OPTIONS *",
-    "CONNECT docker-proxy:2375",
     "GET /containers/{worker}/logs",
     "GET /containers/{worker}/archive?path=/run/secrets",
     "GET /v1.41/containers/{worker}/attach/ws",
@@ -97,7 +96,8 @@ def test_nothing_follows_a_request_that_is_allowed(stack: Stack) -> None:
 
 def test_a_malformed_request_does_not_reach_docker(stack: Stack) -> None:
     """A tab in the target, and a host that the target contradicts, are no HTTP."""
-    answers = statuses(stack, ["GET /_ping\t/info" + REST + "\r\n", "GET http://other/_ping" + REST + "\r\n"])
+    targets = ("GET /_ping\t/info", "GET http://other/_ping", "CONNECT docker-proxy:2375")
+    answers = statuses(stack, lines(stack, targets))
     assert set(answers.values()) == {400}, answers
 
 
