@@ -11,8 +11,8 @@ from windtunnel.report.prometheus import Span
 
 _ROUND = (1, 2, 2.5, 5, 10)
 _ROUND_BINARY = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
-_ROUND_TIME = (1, 2, 5, 10, 15, 20, 30, 60)
-_ROUND_SPANS = (10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
+_ROUND_TIMES = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
+_TIMES = {"s": 1.0, "dtdurations": 1.0, "ms": 1000.0}  # units of time, and what a second is in them
 MARKS = 4
 
 
@@ -67,22 +67,22 @@ def heights(chart: Chart) -> list[list[float]]:
 
 def _step(least: float, unit: str) -> float:
     """The smallest round number of the unit that is at least so large."""
+    if least >= _TIMES.get(unit, math.inf):
+        second = _TIMES[unit]
+        return second * next((it for it in _ROUND_TIMES if it * second >= least - 1e-9), _ROUND_TIMES[-1])
     divisor = units.scale(least, unit).divisor
-    number = least / divisor
     if units.is_binary(unit):
         rounds: tuple[float, ...] = _ROUND_BINARY
-    elif unit in ("s", "dtdurations") and divisor in (60, 3600):
-        rounds = _ROUND_TIME
     else:
-        divisor *= 10 ** math.floor(math.log10(number))
-        number, rounds = least / divisor, _ROUND
-    return divisor * next((it for it in rounds if it >= number - 1e-9), rounds[-1])
+        divisor *= 10 ** math.floor(math.log10(least / divisor))
+        rounds = _ROUND
+    return divisor * next((it for it in rounds if it >= least / divisor - 1e-9), rounds[-1])
 
 
 def of_time(span: Span, most: int = 6) -> Axis:
     """The time axis, in this machine's time zone."""
     most = most if span.seconds <= 86400 else 4
-    step = next((it for it in _ROUND_SPANS if span.seconds / it <= most), 0)
+    step = next((it for it in _ROUND_TIMES if span.seconds / it <= most), 0)
     step = step or 86400 * math.ceil(span.seconds / 86400 / most)
     marks = (Mark(at, (at - span.start) / span.seconds, _moment(at, step, span)) for at in _round_times(span, step))
     return Axis(span.start, span.end, tuple(marks))

@@ -41,7 +41,8 @@ def table(panel: Panel, answers: Answers, span: Span, known: Mapping[str, str]) 
 
 def _frame(target: Target, found: list[Series], span: Span, is_one_of_many: bool) -> list[Row]:
     value = f"Value #{target.ref}" if is_one_of_many else "Value"
-    return [{"Time": span.end * 1000, **series.labels, value: series.values[0]} for series in found]
+    time = units.text(span.end * 1000, "dateTimeAsIso")
+    return [{"Time": time, **series.labels, value: series.values[0]} for series in found]
 
 
 def _merge(frames: list[list[Row]], options: Mapping[str, Any]) -> list[list[Row]]:

@@ -60,18 +60,17 @@ def put_in(text: str, known: Mapping[str, str]) -> str:
 
 
 def address(links: Sequence[str], row: Mapping[str, object], known: Mapping[str, str]) -> str:
-    """The first link that fits a table's row or a series' labels, with their values in it, as Grafana's data links.
+    """The first link that fits a row or a series' labels, with their values in it; nothing where one is missing.
 
     Where one leads to mapped tasks, only they follow it:
     https://grafana.com/docs/grafana/latest/panels-visualizations/configure-data-links/.
     """
     is_mapped = str(row.get("map_index", "-1")) not in ("-1", "")
     fitting = [link for link in links if ("/mapped/" in link) == is_mapped] or links
-    return put_in(_OF_ROW.sub(lambda found: _of_row(found, row), fitting[0]), known) if fitting else ""
-
-
-def _of_row(found: re.Match[str], row: Mapping[str, object]) -> str:
-    return quote(str(row.get(found[1] or found[2], "")), safe="")
+    if not fitting or not all(row.get(found[1] or found[2]) for found in _OF_ROW.finditer(fitting[0])):
+        return ""
+    own = _OF_ROW.sub(lambda found: quote(str(row[found[1] or found[2]]), safe=""), fitting[0])
+    return put_in(own, known)
 
 
 def legend(format: str, labels: Mapping[str, str]) -> str:
