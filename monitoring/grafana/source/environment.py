@@ -241,7 +241,8 @@ DATABASE_AND_QUEUE = Row(
                 "timeseries",
                 "Database connections",
                 "short",
-                "Open connections to the metadata database.",
+                "Open connections to the metadata database. They grow with workers, schedulers and tasks that ask for "
+                "variables; refused ones show as tasks that fail before their code.",
                 (recorded("aws_mwaa_database_connections_average", "{{database_role}}"),),
             ),
             Panel(
@@ -278,7 +279,8 @@ DATABASE_AND_QUEUE = Row(
                 "timeseries",
                 "Database writes",
                 "Bps",
-                "Bytes per second that the metadata database writes.",
+                "Bytes per second that the metadata database writes: task states, heartbeats, serialized DAGs, XComs. "
+                "Large XComs belong in S3.",
                 (recorded("aws_mwaa_write_throughput_average", "{{database_role}}"),),
             ),
         ),

@@ -12,7 +12,7 @@ from grafana_foundation_sdk.builders import bargauge, common, dashboard, prometh
 from grafana_foundation_sdk.models import common as options
 from grafana_foundation_sdk.models import dashboard as model
 
-DATASOURCE = options.DataSourceRef(type_val="prometheus", uid="prometheus")
+DATASOURCE = model.DataSourceRef(type_val="prometheus", uid="prometheus")
 
 Kind = Literal["stat", "timeseries", "bargauge", "table"]
 Steps = tuple[tuple[float | None, str], ...]

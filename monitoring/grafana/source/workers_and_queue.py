@@ -164,7 +164,7 @@ POOLS = Row(
                 "timeseries",
                 "Open slots",
                 "short",
-                "Slots that each pool has left.",
+                "Slots that each pool has left. None left: its tasks wait, whatever workers are free.",
                 (Query(by("pool_name", "airflow_pool_open_slots"), "{{pool_name}}"),),
             ),
             Panel(
@@ -200,7 +200,8 @@ WORKERS = Row(
                 "timeseries",
                 "Load",
                 "percentunit",
-                "Share of the workers' capacity in use over time.",
+                "Share of the workers' capacity in use (Turbine's measure). It is 100 % when all slots are taken; "
+                "near none for long: fewer workers would do.",
                 (Query(f"max by (environment) (turbine_worker_load{{{HERE}}})", "load"),),
                 steps=SHARE,
                 maximum=1,
@@ -270,7 +271,7 @@ THROUGHPUT = Row(
                 "timeseries",
                 "Tasks finished",
                 "ops",
-                "Tasks per second by state.",
+                "Tasks per second by the state in which they ended. A killed task is not in it.",
                 (Query(rate("state", "airflow_ti_finish", TASK), "{{state}}"),),
                 stacked=True,
             ),

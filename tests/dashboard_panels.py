@@ -1,0 +1,57 @@
+"""What the panels of the dashboards show for a stack: their own queries, asked as Grafana would ask."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import isnan
+
+from windtunnel.report.dashboards import Dashboard, Panel, Target, load
+from windtunnel.report.prometheus import Prometheus, Series, Span
+from windtunnel.report.variables import Choice, put_in, values
+
+MINUTES = 15  # that a panel looks back
+DASHBOARDS = {board.uid: board for board in load()}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A panel and where it is."""
+
+    board: Dashboard
+    row: str
+    panel: Panel
+
+    def __str__(self) -> str:
+        return f"{self.board.title}: {self.row}: {self.panel.title}"
+
+
+def places() -> Iterator[Place]:
+    for board in DASHBOARDS.values():
+        for row in board.rows:
+            yield from (Place(board, row.title, panel) for panel in row.panels)
+
+
+def place(uid: str, title: str) -> Place:
+    return next(one for one in places() if one.board.uid == uid and one.panel.title == title)
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Someone who looks at a stack's dashboards, at all DAGs or at one."""
+
+    prometheus: Prometheus
+    environment: str
+    dag: str = ""
+
+    def series(self, at: Place, target: Target, minutes: float = MINUTES) -> list[Series]:
+        """The series that a query of a panel shows, those without a number left out."""
+        span = Span.last(60 * minutes, time.time())
+        expr = put_in(target.expr, values(at.board, Choice(self.environment, self.dag), span))
+        found = (self.prometheus.instant if target.instant else self.prometheus.range)(expr, span)
+        return [one for one in found if not all(map(isnan, one.values))]
+
+    def newest(self, at: Place, legend: str, labels: dict[str, str]) -> float:
+        """The last number of the one series of that legend and those labels."""
+        target = next(one for one in at.panel.targets if one.legend == legend)
+        (found,) = (one for one in self.series(at, target) if labels.items() <= one.labels.items())
+        return [value for value in found.values if not isnan(value)][-1]
