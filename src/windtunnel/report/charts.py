@@ -8,6 +8,8 @@ import io
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from threading import Lock
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -22,6 +24,7 @@ WIDTH, HEIGHT = 720, 240  # of the SVG, in points: 72 to matplotlib's inch
 # Once every colour is taken, the same colours again in another stroke.
 Stroke = tuple[float, tuple[float, ...]]
 SOLID: Stroke = (0, ())
+_one_at_a_time = Lock()
 STROKES: tuple[Stroke, ...] = (SOLID, (0, (6, 3)), (0, (2, 2)))
 
 
@@ -49,14 +52,25 @@ def _stroke(color: str) -> Line:
 
 
 def _as_svg(draw: Callable[[Axes], None]) -> str:
+    file = io.StringIO()
+    with _one_at_a_time:
+        figure, axes = _sheet()
+        draw(axes)
+        figure.savefig(file, format="svg", metadata={"Date": None})
+        for artist in axes.get_children():
+            if isinstance(artist, (Line2D, Polygon)):
+                artist.remove()
+    return _bare(file.getvalue())
+
+
+@cache
+def _sheet() -> tuple[Figure, Axes]:
+    """The axes on which every SVG is drawn: to make new ones takes longer than to draw."""
     figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72), dpi=72)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.axis("off")
     figure.patch.set_visible(False)
-    draw(axes)
-    file = io.StringIO()
-    figure.savefig(file, format="svg", metadata={"Date": None})
-    return _bare(file.getvalue())
+    return figure, axes
 
 
 def _bare(text: str) -> str:
