@@ -1,0 +1,150 @@
+"""The report of a stack that has worked: every panel has data, the figures are the stack's own, a browser shows it."""
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from command_line import CommandLine
+from windtunnel.settings import ROOT
+from windtunnel.stack import Stack
+from windtunnel.wait import wait_until
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+class Panels(HTMLParser):
+    """The text of every panel, by its title."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.text: dict[str, str] = {}
+        self.shapes: dict[str, str] = {}
+        self._shape = self._title = ""
+        self._is_title = False
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        if tag == "article":
+            self._shape, self._title = found.get("data-shape") or "", ""
+        self._is_title = tag == "h4" and not self._title
+
+    def handle_data(self, data: str) -> None:
+        if self._is_title:
+            self._title, self._is_title = data, False
+            self.text[data], self.shapes[data] = "", self._shape
+        elif self._title:
+            self.text[self._title] += data
+
+
+@pytest.fixture(scope="module")
+def worked(cli: CommandLine) -> CommandLine:
+    """A stack in which tasks have just ended, so that the gauges of tasks are there."""
+    cli("run", "pubmed_rebuild", "--timeout", "300")
+    return cli
+
+
+@pytest.fixture(scope="module")
+def page(worked: CommandLine, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("report") / "report.html"
+
+    def complete() -> bool:
+        said = summary(worked, path)
+        assert said["failed"] == []
+        return not said["empty"]
+
+    wait_until(complete, f"data in every panel of {path}", timeout=120, interval=10)
+    return path
+
+
+def summary(cli: CommandLine, path: Path, *more: str) -> Any:
+    return cli.json("report", "--since", "15m", "--output", str(path), *more)
+
+
+def test_every_panel_has_data_but_those_that_need_a_fault(page: Path) -> None:
+    panels = Panels(page.read_text())
+    empty = {title: panels.text[title] for title, shape in panels.shapes.items() if shape == "empty"}
+    assert all("needs a" in why for why in empty.values()), empty
+    assert len(panels.shapes) > 50
+
+
+def test_the_workers_limit_is_the_stacks(page: Path, stack: Stack) -> None:
+    limit = stack.container("worker").memory_limit_bytes
+    assert f"{limit / 2**30:g} GiB" in Panels(page.read_text()).text["Limit of a worker"]
+
+
+def test_the_tasks_of_the_main_job_are_among_the_peaks(page: Path) -> None:
+    assert "pubmed_rebuild." in Panels(page.read_text()).text["Highest task peaks"]
+
+
+def test_pictures(worked: CommandLine, tmp_path: Path) -> None:
+    files = [Path(it) for it in summary(worked, tmp_path / "r.html", "--png")["files"]]
+    pictures = [it for it in files if it.suffix == ".png"]
+    assert len(pictures) == 6 and all(it.read_bytes().startswith(b"\x89PNG") for it in pictures)
+
+
+def test_it_is_served_live_until_ctrl_c(worked: CommandLine) -> None:
+    command = [str(ROOT / "windtunnel"), "--name", worked.name, "report", "--watch", "--port", "0"]
+    served = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert served.stdout
+    try:
+        match = re.search(r"http://127\.0\.0\.1:\d+/", served.stdout.readline())
+        assert match
+        first = httpx.get(match[0], timeout=60, trust_env=False)
+        assert first.status_code == 200 and "setTimeout(refresh" in first.text
+        changed = wait_until(
+            lambda: httpx.get(match[0], timeout=60, trust_env=False).text != first.text, "newer data", timeout=60
+        )
+        assert changed
+    finally:
+        served.send_signal(signal.SIGINT)
+    assert served.wait(30) == 0
+
+
+def test_no_such_span_is_2(cli: CommandLine) -> None:
+    assert "--since" in cli("report", "--since", "soon", expect=2).stderr
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this machine")
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_browser_shows_it(page: Path, width: int, theme: str, tmp_path: Path) -> None:
+    probed = tmp_path / "probed.html"
+    probed.write_text(page.read_text().replace("</body>", f"<script>{PROBE}</script></body>"))
+    done = subprocess.run(
+        [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--dump-dom",
+         f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},900", f"file://{probed}?theme={theme}"],
+        capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    assert "CONSOLE" not in done.stderr, done.stderr
+    match = re.search(r'data-probe="([^"]*)"', done.stdout)
+    assert match
+    seen = json.loads(match[1].replace("&quot;", '"'))
+    assert seen["wide"] <= seen["window"], f"wider than the window: {seen}"
+    assert seen["smallest"] >= 10, f"too small to read: {seen}"
+    assert seen["empty"] == [], f"drawings without a size: {seen}"
+    assert seen["readout"], f"the pointer reads nothing: {seen}"
+
+
+# What a person would look for, asked of the page as the browser has laid it out.
+PROBE = """
+const shown = [...document.querySelectorAll(".chart span, .legend, td, h4")];
+const plots = [...document.querySelectorAll(".plot")];
+const box = plots[0].getBoundingClientRect();
+plots[0].dispatchEvent(new PointerEvent("pointermove",
+  { bubbles: true, clientX: box.left + box.width - 2, clientY: box.top + 5 }));
+document.body.dataset.probe = JSON.stringify({
+  window: innerWidth, wide: document.documentElement.scrollWidth,
+  smallest: Math.min(...shown.map(it => parseFloat(getComputedStyle(it).fontSize))),
+  empty: plots.filter(it => it.offsetWidth < 100 || it.offsetHeight < 60).map(it => it.closest("article").id),
+  readout: document.getElementById("readout").textContent,
+});
+"""
