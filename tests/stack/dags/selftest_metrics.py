@@ -1,4 +1,4 @@
-"""DAGs for the metrics that Airflow rarely sends: dotted ids, a TaskGroup, mapped tasks, a retry, a trigger, an asset."""
+"""DAGs for what Airflow rarely sends: dotted ids, a group, mapped tasks, a retry, a trigger, an asset, a schedule."""
 
 import time
 from datetime import timedelta
@@ -58,7 +58,8 @@ def selftest_metrics_consumer() -> None:
     is_paused_upon_creation=False,
 )
 def selftest_metrics_scheduled() -> None:
-    @task
+    # It starts by itself with the stack, when not everything may be there yet.
+    @task(retries=3, retry_delay=timedelta(seconds=5))
     def scheduled() -> None:
         pass
 
