@@ -119,16 +119,20 @@ def test_no_such_span_is_2(cli: CommandLine) -> None:
 def test_a_browser_shows_it(page: Path, width: int, theme: str, tmp_path: Path) -> None:
     probed = tmp_path / "probed.html"
     probed.write_text(page.read_text().replace("</body>", f"<script>{PROBE}</script></body>"))
+    # In a frame, because a window of Chromium's own is never narrower than 500.
+    frame = tmp_path / "frame.html"
+    frame.write_text(f'<script>{LISTENER}</script><iframe src="probed.html?theme={theme}" width={width} height=900>')
     done = subprocess.run(
         [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--dump-dom",
-         f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},900", f"file://{probed}?theme={theme}"],
+         "--virtual-time-budget=5000", f"--user-data-dir={tmp_path / 'profile'}", f"file://{frame}"],
         capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip
     assert "CONSOLE" not in done.stderr, done.stderr
     match = re.search(r'data-probe="([^"]*)"', done.stdout)
     assert match
     seen = json.loads(match[1].replace("&quot;", '"'))
-    assert seen["wide"] <= seen["window"], f"wider than the window: {seen}"
+    assert seen["window"] == width and seen["theme"] == theme
+    assert seen["wide"] <= width, f"wider than the window: {seen}"
     assert seen["smallest"] >= 10, f"too small to read: {seen}"
     assert seen["empty"] == [], f"drawings without a size: {seen}"
     assert seen["readout"], f"the pointer reads nothing: {seen}"
@@ -141,10 +145,12 @@ const plots = [...document.querySelectorAll(".plot")];
 const box = plots[0].getBoundingClientRect();
 plots[0].dispatchEvent(new PointerEvent("pointermove",
   { bubbles: true, clientX: box.left + box.width - 2, clientY: box.top + 5 }));
-document.body.dataset.probe = JSON.stringify({
+parent.postMessage(JSON.stringify({
+  theme: document.documentElement.dataset.theme,
   window: innerWidth, wide: document.documentElement.scrollWidth,
   smallest: Math.min(...shown.map(it => parseFloat(getComputedStyle(it).fontSize))),
   empty: plots.filter(it => it.offsetWidth < 100 || it.offsetHeight < 60).map(it => it.closest("article").id),
   readout: document.getElementById("readout").textContent,
-});
+}), "*");
 """
+LISTENER = "onmessage = event => { document.body.dataset.probe = event.data; };"
