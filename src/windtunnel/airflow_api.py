@@ -178,6 +178,14 @@ class AirflowAPI:
         rows = self._all("/api/v2/importErrors", "import_errors")
         return _read(lambda rows: [_import_failure(row) for row in rows], rows)
 
+    def find(self, *parts: str, **parameters: str | int) -> Any | None:
+        """What Airflow's REST API has under these parts of a path, as it answers; None if it has no such thing."""
+        return self._find(_path(*parts), **parameters)
+
+    def rows(self, key: str, *parts: str) -> list[Any]:
+        """All rows of a listing under these parts of a path, as Airflow gives them, however many pages they take."""
+        return self._all(_path(*parts), key)
+
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", map_index: int = -1) -> Any:
         """What a task has pushed as `key`: by default, what it returned."""
         path = _path("dags", dag_id, "dagRuns", run_id, "taskInstances", task_id, "xcomEntries", key)
@@ -202,8 +210,8 @@ class AirflowAPI:
             raise WindtunnelError(_refusal(response))
         return _body(response)
 
-    def _find(self, path: str) -> Any | None:
-        response = self._retried(path)
+    def _find(self, path: str, **parameters: str | int) -> Any | None:
+        response = self._retried(path, params=parameters)
         return None if response.status_code == httpx.codes.NOT_FOUND else _body(response)
 
     def _retried(self, path: str, **request: Any) -> httpx.Response:

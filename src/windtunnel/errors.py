@@ -5,6 +5,7 @@ WindtunnelError                    1
 ├── UsageError                     2   the command line or a setting is wrong
 ├── StackNotRunning                3   the stack, or one service of it, is not up
 ├── DagNotFound                    4   no such DAG
+├── RunNotFound                   20   the DAG has no such run, or the run no such task
 ├── DagImportFailed                5   the DAG's file does not import
 ├── TimedOut                       6   something was waited for in vain
 ├── MachineUnfit                   7   the machine or its container engine will not do
@@ -59,6 +60,12 @@ class DagNotFound(WindtunnelError):
     """Airflow knows no DAG of this id."""
 
     exit_code = 4
+
+
+class RunNotFound(WindtunnelError):
+    """The DAG has no such run, or the run has no such task."""
+
+    exit_code = 20
 
 
 class DagImportFailed(WindtunnelError):

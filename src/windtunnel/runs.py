@@ -259,7 +259,7 @@ def _failures(api: AirflowAPI, run: DagRun, failed: list[TaskInstance], interval
     failures = []
     for task in failed:
         log = _log(api, run, task, max(0.0, deadline - time.monotonic()), interval)
-        failures.append(TaskFailure(task, _exception(log), _tail(log)))
+        failures.append(TaskFailure(task, raised_in(log), tail_of(log)))
     return failures
 
 
@@ -268,7 +268,7 @@ def _log(api: AirflowAPI, run: DagRun, task: TaskInstance, timeout: float, inter
 
     def complete() -> bool:
         log[:] = api.task_log(run.dag_id, run.run_id, task.task_id, task.try_number, task.map_index)
-        return _exception(log) is not None
+        return raised_in(log) is not None
 
     # A worker reports the task's state before it uploads the log. If the log does not come, or has no exception
     # because the process was killed, the run has failed all the same.
@@ -277,13 +277,15 @@ def _log(api: AirflowAPI, run: DagRun, task: TaskInstance, timeout: float, inter
     return log
 
 
-def _exception(log: list[LogEntry]) -> LoggedException | None:
+def raised_in(log: list[LogEntry]) -> LoggedException | None:
+    """The exception that ended the task, None if no exception did."""
     # A task may log exceptions that it has dealt with, and Airflow those of callbacks: only this event ends a task.
     found = [entry.exception for entry in log if entry.exception and entry.event == "Task failed with exception"]
     return found[-1] if found else None
 
 
-def _tail(log: list[LogEntry]) -> tuple[str, ...]:
+def tail_of(log: list[LogEntry]) -> tuple[str, ...]:
+    """The last lines that the task and its supervisor have logged."""
     # Without the lines that only fold the log in Airflow's web pages, and those about where the log was found.
     shown = [entry for entry in log if entry.level and not entry.event.startswith(("::group::", "::endgroup::"))]
     return tuple(f"{it.event}: {it.exception}" if it.exception else it.event for it in shown[-TAIL:])
