@@ -246,8 +246,9 @@ Worth knowing:
   that your own DAGs send, add a row to `monitoring/metrics.toml`.
 - `dag_processing.processes` is sent as -1 when a parsing process is killed, which no Prometheus counter takes: that is
   what `statsd_exporter_events_error_total{reason="illegal_negative_counter"}` counts.
-- Each of Airflow's processes asks for the exporter's address once. If `statsd-exporter` is made anew and gets another,
-  Airflow's series stop until Airflow is restarted; the alert SchedulerHeartbeat tells.
+- Each of Airflow's processes asks for the exporter's address once, at its first metric. When `statsd-exporter` is not
+  there then, or is made anew later and gets another address, the process sends nothing until it is restarted; the alert
+  SchedulerHeartbeat tells.
 - A process that is killed sends nothing: `ti.start` counts its task, `ti.finish` does not. See
   `windtunnel_oom_kills_total`."""
 

@@ -50,7 +50,8 @@ class Prometheus:
 
     def __call__(self, query: str) -> list[dict[str, Any]]:
         """The samples that a query has now."""
-        return self.get("query", query=query)["result"]
+        samples: list[dict[str, Any]] = self.get("query", query=query)["result"]
+        return samples
 
     def value(self, query: str) -> float | None:
         """The value of the one sample that a query has; None when it has none, or several."""
@@ -77,6 +78,11 @@ def test_the_table_knows_every_metric_of_airflows_registry(stack: Stack) -> None
     assert registry.keys() <= STATSD.keys() | LEFT_OUT.keys()
     both = registry.keys() & STATSD.keys()
     assert {name: registry[name] for name in both} == {name: STATSD[name].type for name in both}
+
+
+def test_the_rules_give_figures_known_beforehand(stack: Stack) -> None:
+    said = stack.container("prometheus").execute("promtool", "test", "rules", "/etc/prometheus/tests/mwaa.yml")
+    assert "SUCCESS" in said
 
 
 @pytest.mark.parametrize("metric", [one for one in STATSD.values() if sent(one)], ids=lambda metric: metric.name)
