@@ -120,7 +120,7 @@ FIGURES = [
     Figure("environment", "Tasks in the queue", "running", exactly(0)),
     Figure("environment", "Scheduler heartbeat", "heartbeats", exactly(12), 3),  # one in 5 s
     Figure("environment", "Executor", "open slots", exactly(32)),
-    Figure("environment", "Import errors", "import errors", lambda ran: len(ran.stack.api.import_errors())),
+    Figure("environment", "Import errors", "import errors", lambda ran: len(ran.stack.api().import_errors())),
     Figure("environment", "Pools", "{{pool}}", exactly(128), labels={"pool": "default_pool"}),
     Figure("environment", "Triggerer heartbeat", "heartbeats", exactly(12), 3),
     Figure("memory-tuning", "Limit of a worker", "limit", limit("worker")),
