@@ -97,7 +97,7 @@ _IMAGES = (
     Setting("REDIS_EXPORTER_IMAGE", "oliver006/redis_exporter:v1.69.0-alpine", "image", "Redis' metrics"),
     Setting("POSTGRES_EXPORTER_IMAGE", "prometheuscommunity/postgres-exporter:v0.17.1", "image", "Postgres' metrics"),
     Setting("BLACKBOX_EXPORTER_IMAGE", "prom/blackbox-exporter:v0.26.0", "image", "probes of the web server"),
-    Setting("DOCKER_PROXY_IMAGE", "haproxy:3.0.11", "image", "what lets a few requests through to Docker"),
+    Setting("DOCKER_PROXY_IMAGE", "haproxy:3.0.24", "image", "what lets a few requests through to Docker"),
     Setting("TASK_MEMORY_IMAGE", "windtunnel-task-memory:0.1", "image", "built from services/task-memory/"),
     Setting("AWS_IMAGE", "windtunnel-aws:0.1", "image", "built from services/aws/"),
     Setting("PROMETHEUS_IMAGE", "prom/prometheus:v2.53.3", "image", "metrics store"),

@@ -12,6 +12,10 @@ from windtunnel.machine import run
 from windtunnel.stack import Stack
 from windtunnel.wait import wait_until
 
+# What is handed no secret has no such folder.
+WITHOUT_SECRETS = (
+    "statsd-exporter", "prometheus", "alertmanager", "blackbox-exporter", "docker-proxy", "aws"
+)  # fmt: skip
 FINGERPRINTS = "cd /run/secrets && find . -type f | sort | xargs sha256sum"
 
 
@@ -23,7 +27,7 @@ def fingerprints(stack: Stack, service: str) -> dict[str, str]:
 
 def everything_seen(stack: Stack) -> dict[str, dict[str, str]]:
     running = [service.name for service in stack.services() if service.state == "running"]
-    with_secrets = [name for name in running if name not in ("statsd-exporter", "prometheus", "alertmanager")]
+    with_secrets = [name for name in running if name not in WITHOUT_SECRETS]
     return {service: fingerprints(stack, service) for service in with_secrets}
 
 

@@ -16,7 +16,7 @@ SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(FILES[0].read_text())["serv
 ONE_SHOTS = {"secrets", "init", "bucket"}
 ORDER = [
     "image", "pull_policy", "build", "entrypoint", "command", "user", "environment", "volumes", "configs",
-    "network_mode", "networks", "ports", "depends_on", "pid", "cgroup", "cap_add", "cap_drop", "devices", "read_only",
+    "network_mode", "networks", "ports", "depends_on", "pid", "cgroup", "cap_add", "cap_drop", "security_opt", "devices", "read_only",
     "healthcheck", "mem_limit", "memswap_limit", "cpus", "cpu_shares", "restart",
     "stop_grace_period", "logging", "labels",
 ]  # fmt: skip

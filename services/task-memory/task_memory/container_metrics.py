@@ -38,6 +38,7 @@ GAUGES = {
     "container_start_time_seconds": "The container's start in seconds since the epoch",
     "container_fs_usage_bytes": "Size of the writable layer",
     "container_fs_limit_bytes": "The disk that Fargate gives a task",
+    "windtunnel_worker_slots": "Tasks that the worker runs at once",
 }
 RESOURCES: tuple[Resource, ...] = ("cpu", "memory", "io")
 COUNTERS = {
@@ -140,6 +141,7 @@ class ContainerMetrics(Collector):
         yield "container_restarts_total", container.restarts
         yield "container_fs_usage_bytes", self._disk.get(container.id)
         yield "container_fs_limit_bytes", FARGATE_DISK_BYTES
+        yield "windtunnel_worker_slots", container.slots
 
     def _refresh(self) -> None:
         self._ask_docker(time.monotonic())

@@ -47,6 +47,7 @@ class Container:
         cpus: None without a limit.
         started_at: seconds since the epoch.
         restarts: how often Docker has restarted it by its restart policy.
+        slots: tasks that it runs at once, if it is a worker.
     """
 
     id: str
@@ -59,6 +60,7 @@ class Container:
     started_at: float
     restarts: int
     state: str
+    slots: int | None = None
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,15 @@ def _container(data: dict[str, Any]) -> Container:
         started_at=_epoch(state["StartedAt"]),
         restarts=data["RestartCount"],
         state=state["Status"],
+        slots=_slots(data["Config"]["Env"] or []) if "worker" in component else None,
     )
+
+
+def _slots(environment: list[str]) -> int | None:
+    """The first number of Airflow's celery.worker_autoscale, which is `max,min`."""
+    values = dict(line.partition("=")[::2] for line in environment)
+    most = values.get("AIRFLOW__CELERY__WORKER_AUTOSCALE", "").partition(",")[0]
+    return int(most) if most.isdigit() else None
 
 
 def _event(data: dict[str, Any]) -> Event:

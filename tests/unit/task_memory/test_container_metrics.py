@@ -81,6 +81,7 @@ def test_every_series_of_a_container(watched: Docker, registry: CollectorRegistr
         "container_fs_writes_bytes_total": figures.written,
         "container_fs_usage_bytes": 153442,
         "container_fs_limit_bytes": 20 * 2**30,
+        "windtunnel_worker_slots": 20,
         "container_processes": figures.processes,
         "container_start_time_seconds": pytest.approx(1795248932.056164),
         "container_restarts_total": 2,

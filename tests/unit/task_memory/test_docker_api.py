@@ -43,6 +43,7 @@ def test_a_container(api: DockerAPI, docker: Docker) -> None:
             started_at=pytest.approx(1795248932.056164),
             restarts=2,
             state="running",
+            slots=20,
         )
     ]
 
@@ -69,7 +70,9 @@ def test_mwaas_clusters(component: str, cluster: str, api: DockerAPI, docker: Do
 
 
 def test_a_container_without_limits_or_labels(api: DockerAPI, docker: Docker) -> None:
-    docker.containers = [inspected(ID, "x", 4711, HostConfig={"Memory": 0, "NanoCpus": 0}, Config={"Labels": None})]
+    docker.containers = [
+        inspected(ID, "x", 4711, HostConfig={"Memory": 0, "NanoCpus": 0}, Config={"Labels": None, "Env": None})
+    ]
     (container,) = api.containers(ENVIRONMENT)
     assert (container.memory_limit_bytes, container.cpus, container.component) == (None, None, "")
 
