@@ -66,7 +66,7 @@ def _explain_upstream(evidence: Evidence) -> str:
 
 def _never_started(evidence: Evidence) -> bool:
     ended = evidence.run is not None and evidence.run.state in ("success", "failed")
-    return ended and evidence.state() in (None, "scheduled", "queued")
+    return ended and in_state(None, "scheduled", "queued")(evidence)
 
 
 def _run_ended(evidence: Evidence) -> str:
