@@ -109,7 +109,11 @@ class Cgroup(ABC):
 
     def processes(self) -> int:
         """How many processes the container has."""
-        return self._read(self._memory / "cgroup.procs").count("\n")
+        return len(self.process_ids())
+
+    def process_ids(self) -> set[int]:
+        """The container's processes, in the pid namespace of this /proc: one small read."""
+        return {int(pid) for pid in self._read(self._memory / "cgroup.procs").split()}
 
     @abstractmethod
     def memory(self) -> Memory:
