@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -112,6 +113,7 @@ def test_a_fork_of_the_task_does_not_end_it(receiver: Receiver, monkeypatch: pyt
     assert receiver.next()["outcome"] == "success"
 
 
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_receiver_that_is_not_there_is_no_error(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     receiver.close()
     refused = TaskReport(receiver.address, IDENTITY)
@@ -120,6 +122,9 @@ def test_a_receiver_that_is_not_there_is_no_error(receiver: Receiver, monkeypatc
         report.parsed()
         report.parsed()
         report.finished("success")
+    for thread in threading.enumerate():
+        if thread.name == "windtunnel-task-memory":
+            thread.join(10)
 
 
 def test_what_is_slow_to_read_is_read_less_often() -> None:
