@@ -88,7 +88,7 @@ def test_the_rules_give_figures_known_beforehand(stack: Stack) -> None:
 @pytest.mark.parametrize("metric", [one for one in STATSD.values() if sent(one)], ids=lambda metric: metric.name)
 def test_a_metric_of_airflow_has_series_with_its_labels(metric: StatsD, ask: Prometheus) -> None:
     name = metric.series + ("_count" if metric.type == "timer" else "")
-    found = wait_until(lambda: ask(f"last_over_time({name}[15m])"), f"series of {metric.name}", timeout=SECONDS)
+    found = wait_until(lambda: ask(f"last_over_time({name}[6h])"), f"series of {metric.name}", timeout=SECONDS)
     labels = {frozenset(sample["metric"].keys() - OF_THE_TARGET) for sample in found}
     assert labels == {frozenset(metric.labels)}
 
@@ -98,14 +98,14 @@ def test_a_metric_of_mwaa_is_recorded_with_its_labels(name: str, ask: Prometheus
     metric = RECORDED[name]
     fixed = ",".join(f'{label}="{value}"' for label, value in metric.fixed.items())
     labels = {"environment", *metric.fixed, *metric.taken}
-    found = wait_until(lambda: ask(f"last_over_time({name}{{{fixed}}}[15m])"), f"samples of {name}", timeout=SECONDS)
+    found = wait_until(lambda: ask(f"last_over_time({name}{{{fixed}}}[6h])"), f"samples of {name}", timeout=SECONDS)
     mine = [sample for sample in found if sample["metric"].keys() - {"__name__"} == labels]
     assert mine, f"expected the labels {labels}, found {found}"
 
 
 @pytest.mark.parametrize("one", COMPUTED, ids=lambda one: one.name)
 def test_our_own_series_are_recorded(one: Any, ask: Prometheus) -> None:
-    assert wait_until(lambda: ask(f"last_over_time({one.name}[15m])"), f"samples of {one.name}", timeout=SECONDS)
+    assert wait_until(lambda: ask(f"last_over_time({one.name}[6h])"), f"samples of {one.name}", timeout=SECONDS)
 
 
 @pytest.mark.parametrize(("task", "state"), [("group.inner", "success"), ("fails_once", "up_for_retry")])
