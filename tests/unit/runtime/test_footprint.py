@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from windtunnel_runtime.footprint import Footprint, footprint
 
 ROLLUP = """\

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
 from windtunnel_runtime import task_report
 from windtunnel_runtime.footprint import Footprint
 from windtunnel_runtime.task_report import TaskReport, pause
