@@ -1,5 +1,5 @@
 // Grafana's types of a dashboard as they are in JSON, where an enum is its value.
-import type { Dashboard as Whole, FieldConfigSource, Panel as AnyPanel, RowPanel } from "@grafana/schema";
+import type { Dashboard as Whole, FieldConfig, FieldConfigSource, Panel as AnyPanel, RowPanel } from "@grafana/schema";
 import type * as BarGauge from "@grafana/schema/dist/types/raw/composable/bargauge/panelcfg/x/BarGaugePanelCfg_types.gen";
 import type * as Stat from "@grafana/schema/dist/types/raw/composable/stat/panelcfg/x/StatPanelCfg_types.gen";
 import type * as Table from "@grafana/schema/dist/types/raw/composable/table/panelcfg/x/TablePanelCfg_types.gen";
@@ -21,7 +21,9 @@ type AsJson<T> = T extends string
 type Panel<Kind, Options, Custom = Record<string, never>> = AsJson<Omit<AnyPanel, "type" | "options" | "fieldConfig">> & {
   type: Kind;
   options: AsJson<Partial<Options>>;
-  fieldConfig: AsJson<FieldConfigSource<Partial<Custom>>>;
+  fieldConfig: AsJson<Omit<FieldConfigSource, "defaults">> & {
+    defaults: AsJson<Omit<FieldConfig, "custom">> & { custom?: AsJson<Partial<Custom>> };
+  };
 };
 
 export type Dashboard = AsJson<Omit<Whole, "panels">> & {
