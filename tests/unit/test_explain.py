@@ -167,7 +167,7 @@ CASES: dict[str, tuple[Evidence, tuple[str, ...], str]] = {
     "parallelism": (evidence("scheduled", executor=Executor(0, 32)), ("32 tasks", "core.parallelism"), "status"),
     "no worker": (
         evidence("queued", workers=(replace(WORKER, is_running=False), replace(WORKER, health="unhealthy"))),
-        ("no worker is alive", "stopped", "unhealthy"),
+        ("No worker is alive", "stopped", "unhealthy"),
         "up --no-demo",
     ),
     "the workers are full": (evidence("queued", busy=5, queue=3), ("5 slots each", "3 messages"), "status"),
@@ -198,6 +198,14 @@ def test_what_applies_besides_is_said_too() -> None:
     found = judge(evidence("scheduled", pool=full, executor=Executor(0, 32), max_active_tasks=1, states=states))
     assert found.cause == "the pool is full"
     assert ["max_active_tasks" in found.also[0], "core.parallelism" in found.also[1]] == [True, True]
+
+
+def test_a_dead_worker_explains_the_full_executor_and_pool_behind_it() -> None:
+    dead = (replace(WORKER, is_running=False),)
+    for state in ("scheduled", "queued"):
+        found = judge(evidence(state, workers=dead, executor=Executor(0, 32), pool=Pool("default_pool", 1, 0, 0, 1)))
+        assert found.cause == "no worker"
+        assert any("core.parallelism" in sentence for sentence in found.also)
 
 
 def test_a_kill_explains_more_than_the_exception_of_a_later_step() -> None:
@@ -236,8 +244,12 @@ def test_where_nothing_is_found_airflow_s_own_reason_stands() -> None:
 
 
 def test_json_is_complete_and_serialisable() -> None:
-    made = judge(evidence("failed", verdict=killed("task"), gaps=("Prometheus: away",))).as_json()
-    text = json.loads(json.dumps(made, default=str))
+    text = json.loads(
+        json.dumps(judge(evidence("failed", verdict=killed("task"), gaps=("Prometheus: away",))).as_json())
+    )
+    assert set(text) == {"cause", "answer", "next", "also", "evidence"}
+    assert text["evidence"]["now"] == "2026-11-21T12:00:00+00:00"
+    assert text["evidence"]["definition"]["retry_delay"] == 300
     assert text["cause"] == "killed for its own growth"
     assert text["evidence"]["verdict"]["neighbours"][0]["name"] == "rebuild.read"
     assert text["evidence"]["gaps"] == ["Prometheus: away"]

@@ -1,6 +1,8 @@
 """Why a task is queued, gone, failed or dead, in one answer: evidence, judgement, the next command."""
 
+import json
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from windtunnel.explain import causes
@@ -29,14 +31,13 @@ class Explanation:
         return ", ".join(parts)
 
     def as_json(self) -> dict[str, Any]:
-        """The contract of `explain --json`; times are ISO 8601, durations in seconds."""
-        return {
-            "cause": self.cause,
-            "answer": self.answer,
-            "next": self.next,
-            "also": list(self.also),
-            "evidence": asdict(self.evidence),
-        }
+        """The contract of `explain --json`; times are ISO 8601, durations seconds, sizes bytes."""
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(self), default=_plain))
+        return plain
+
+
+def _plain(value: datetime | timedelta) -> str | float:
+    return value.total_seconds() if isinstance(value, timedelta) else value.isoformat()
 
 
 def explain(stack: Stack, dag_id: str, task_id: str | None = None, run_id: str | None = None) -> Explanation:

@@ -107,12 +107,13 @@ def _parallelism(evidence: Evidence) -> str:
 
 
 def _has_no_worker(evidence: Evidence) -> bool:
-    return evidence.state() == "queued" and bool(evidence.workers) and not evidence.alive_workers()
+    wants_one = in_state("scheduled", "queued")(evidence)
+    return wants_one and bool(evidence.workers) and not evidence.alive_workers()
 
 
 def _no_worker(evidence: Evidence) -> str:
     dead = [f"{one.name} is {one.health if one.is_running else 'stopped'}" for one in evidence.workers]
-    return f"It is queued since {ago(evidence.now, task_of(evidence).queued)}, and no worker is alive: {some(dead)}."
+    return f"No worker is alive, so nothing that is queued starts: {some(dead)}{_behind(evidence)}."
 
 
 def _workers_are_full(evidence: Evidence) -> bool:
@@ -218,6 +219,7 @@ CAUSES = (
         _upstream,
         _explain_upstream,
     ),
+    Cause("no worker", _has_no_worker, _no_worker, always("./windtunnel up --no-demo")),
     Cause(
         "no such pool",
         lambda e: e.state() == "scheduled" and e.pool is None,
@@ -226,9 +228,8 @@ CAUSES = (
     ),
     Cause("the pool is full", _pool_is_full, _pool, always("./windtunnel airflow pools list")),
     Cause("max_active_tasks", _run_is_full, _active_tasks, always("./windtunnel airflow dags details {dag}")),
-    Cause("parallelism", _executor_is_full, _parallelism, STATUS),
-    Cause("no worker", _has_no_worker, _no_worker, always("./windtunnel up --no-demo")),
     Cause("the workers are full", _workers_are_full, _busy, STATUS),
+    Cause("parallelism", _executor_is_full, _parallelism, STATUS),
     Cause("queued", in_state("queued"), _queued, LOGS_OF_WORKER),
     Cause("its worker is gone", _host_is_gone, _no_host, LOGS_OF_WORKER),
     Cause("running", in_state("running"), _running, LOGS_OF_WORKER),
