@@ -8,6 +8,7 @@ import time
 from datetime import timedelta
 
 from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference, dag, get_current_context, task
+
 from windtunnel_runtime.notices import DeadlineMissed, TaskFailed, TaskRetried
 
 
