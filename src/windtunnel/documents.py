@@ -6,7 +6,7 @@ from typing import Any
 
 from typer.main import get_command
 
-from windtunnel import classes, errors, images, settings
+from windtunnel import alerts, classes, errors, images, metrics, settings
 from windtunnel.settings import ROOT
 
 MADE = "Made from the tables in `src/windtunnel/`; `./windtunnel docs` writes it anew."
@@ -21,6 +21,10 @@ def all_of_them() -> dict[Path, str]:
         ROOT / "docs/images.md": image_table(),
         ROOT / "docs/classes.md": class_table(),
         ROOT / "docs/command-line.md": command_line(),
+        ROOT / "docs/metrics.md": metrics.documentation(),
+        ROOT / "docs/alerts.md": alerts.documentation(),
+        ROOT / "monitoring/statsd-exporter.yml": metrics.statsd_exporter(),
+        ROOT / "monitoring/prometheus/rules/mwaa.yml": metrics.recording_rules(),
     }
 
 

@@ -47,7 +47,8 @@ def read(path: Path) -> Table:
 
 def _recorded(row: dict[str, Any]) -> list[Recorded]:
     names = ["Environment", *row.get("dimensions", {})]
-    dimensions = tuple((name, snake(name)) for name in names)
+    # Prometheus has a `job` of its own.
+    dimensions = tuple((name, "job_name" if name == "Job" else snake(name)) for name in names)
     return [
         Recorded(row["namespace"], row["name"], statistic, row.get("unit"), dimensions)
         for statistic in row["statistics"]
