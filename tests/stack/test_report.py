@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import subprocess
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,9 @@ def test_pictures(worked: CommandLine, tmp_path: Path) -> None:
 
 def test_it_is_served_live_until_ctrl_c(worked: CommandLine) -> None:
     command = [str(ROOT / "windtunnel"), "--name", worked.name, "report", "--watch", "--port", "0"]
-    served = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    # A shell's background job, as which tests may run, ignores Ctrl-C, and so would its children.
+    heeds = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    served = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=heeds)
     assert served.stdout
     try:
         match = re.search(r"http://127\.0\.0\.1:\d+/", served.stdout.readline())
