@@ -232,10 +232,11 @@ def test_a_retry_names_its_time_when_there_is_one() -> None:
     assert "will be tried again." in judge(unknown).answer
 
 
-def test_a_scheduler_that_never_ran_or_was_just_heard_is_not_silent() -> None:
-    assert judge(evidence(None, heartbeats={"scheduler": Heartbeat(None, None)})).cause == "nothing found"
-    late = Heartbeat("healthy", NOW - timedelta(seconds=31))
-    assert judge(evidence(None, heartbeats={"scheduler": late})).cause == "the scheduler is silent"
+def test_airflow_judges_who_is_silent_and_one_that_never_ran_is_not() -> None:
+    for heart in (Heartbeat(None, None), Heartbeat("healthy", NOW - timedelta(seconds=40))):
+        assert judge(evidence(None, heartbeats={"scheduler": heart})).cause == "nothing found"
+    loud = {"scheduler": Heartbeat("unhealthy", NOW)}
+    assert judge(evidence(None, heartbeats=loud)).cause == "the scheduler is silent"
 
 
 def test_where_nothing_is_found_airflow_s_own_reason_stands() -> None:

@@ -5,8 +5,6 @@ from datetime import datetime, timedelta
 
 from windtunnel.airflow_api import LoggedException
 
-HEARTBEAT_SILENCE = timedelta(seconds=30)  # Airflow's scheduler_health_check_threshold
-
 
 @dataclass(frozen=True)
 class DagFacts:
@@ -184,9 +182,7 @@ class Evidence:
     def is_silent(self, component: str) -> bool:
         """Whether a component that Airflow knows has stopped to send its heartbeat."""
         heart = self.heartbeats.get(component)
-        if heart is None or heart.last is None:
-            return False
-        return heart.status != "healthy" or self.now - heart.last > HEARTBEAT_SILENCE
+        return heart is not None and heart.last is not None and heart.status != "healthy"
 
     def upstream_states(self) -> dict[str, str | None]:
         """The direct upstream tasks of the run, mapped instances each, with their states."""
