@@ -24,7 +24,7 @@ BACKLOG = 16
 
 
 def pause(read_s: float) -> float:
-    """Seconds to the next sample after one whose figures took `read_s` seconds to read."""
+    """Seconds to the next sample after one whose figures took `read_s` seconds of processor time to read."""
     return max(INTERVAL, read_s * READS_PER_INTERVAL)
 
 
@@ -78,10 +78,10 @@ class TaskReport:
         return sender
 
     def _tell(self, phase: str, outcome: str | None = None) -> float:
-        """Read the figures and send them; the seconds that reading took."""
-        began = time.perf_counter()
+        """Read the figures and send them; the seconds of processor time that reading took."""
+        began = time.thread_time()
         figures = footprint().figures()
-        read_s = time.perf_counter() - began
+        read_s = time.thread_time() - began
         if phase == "sample" and self._ended.is_set():  # the task has ended while this thread read
             return read_s
         datagram = self._identity | {"at": time.time(), "phase": phase, "outcome": outcome} | figures
