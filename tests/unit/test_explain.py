@@ -84,7 +84,7 @@ CASES: dict[str, tuple[Evidence, tuple[str, ...], str]] = {
     ),
     "its container was killed": (
         evidence("running", verdict=killed("container")),
-        ("whole container windtunnel-worker-1", "rebuild.read"),
+        ("whole container windtunnel-worker-1", "grown most in it was rebuild.read"),
         "up --class",
     ),
     "killed": (evidence("failed", log=Log(errors=(LIKELY,))), ("SIGKILL", "no verdict"), "logs task-memory"),
@@ -219,8 +219,10 @@ def test_the_verdict_on_an_earlier_try_is_no_answer_for_this_one() -> None:
     assert judge(evidence("running", try_number=2, verdict=killed("task"))).cause == "running"
 
 
-def test_alone_in_its_container_it_needs_another_class() -> None:
-    alone = replace(killed("task"), neighbours=(), limit=2 * 1024**3)
+def test_a_task_alone_with_airflow_s_own_processes_needs_another_class() -> None:
+    supervisor = Neighbour("airflow supervisor: 01a1", 45_000_000)
+    alone = replace(killed("task", supervisor), limit=2 * 1024**3)
+    assert "beside it" not in judge(evidence("failed", verdict=alone)).answer
     assert "mw1.medium" in judge(evidence("failed", verdict=alone)).answer
     largest = replace(alone, limit=48 * 1024**3)
     assert judge(evidence("failed", verdict=largest)).next == "./windtunnel report"

@@ -114,7 +114,10 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Who was killed for whose memory: `kind` is task, neighbour or container; `neighbours` has the culprit first."""
+    """Who was killed for whose memory: `kind` is task, neighbour or container; `task_peak` is resident.
+
+    `neighbours` has all that ran in the container, the culprit first; Airflow's own processes are among them.
+    """
 
     at: datetime
     kind: str
@@ -124,6 +127,10 @@ class Verdict:
     container_peak: int | None = None
     task_peak: int | None = None
     neighbours: tuple[Neighbour, ...] = ()
+
+    def other_tasks(self) -> list[Neighbour]:
+        """The tasks among the neighbours."""
+        return [one for one in self.neighbours if one.task_id]
 
 
 @dataclass(frozen=True)

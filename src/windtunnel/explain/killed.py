@@ -3,7 +3,7 @@
 from windtunnel.classes import CLASSES
 from windtunnel.explain.cause import REPORT, Applies, Cause, always, task_of
 from windtunnel.explain.evidence import Evidence, Verdict
-from windtunnel.explain.words import ago, megabytes
+from windtunnel.explain.words import ago, megabytes, some
 
 GIB = 1024**3
 ENDED_BADLY = ("failed", "up_for_retry", "restarting")
@@ -33,21 +33,21 @@ def _verdict(evidence: Evidence) -> Verdict:
 def _for_itself(evidence: Evidence) -> str:
     verdict = _verdict(evidence)
     return (
-        f"The kernel killed it at {ago(evidence.now, verdict.at)} for its own growth: it had added "
+        f"The kernel killed it at {ago(evidence.now, verdict.at)} for its own growth: it held "
         f"{megabytes(verdict.task_peak)} when the container {verdict.container} stood at "
         f"{megabytes(verdict.container_peak)} of {megabytes(verdict.limit)}{_beside(verdict)}. {_advice(verdict)}"
     )
 
 
 def _beside(verdict: Verdict) -> str:
-    others = [f"{one.name} ({megabytes(one.memory)})" for one in verdict.neighbours[:3]]
-    return f"; beside it ran {', '.join(others)}" if others else ""
+    tasks = [f"{one.name} ({megabytes(one.memory)})" for one in verdict.other_tasks()]
+    return f"; beside it ran {some(tasks, 3)}" if tasks else ""
 
 
 def _advice(verdict: Verdict) -> str:
-    if verdict.neighbours:
+    if verdict.other_tasks():
         return "It shared the container: fewer tasks at once (a pool, or CELERY_WORKER_AUTOSCALE) may be enough."
-    return f"It was alone there: it needs less memory or a larger class ({_larger_class(verdict.limit)})."
+    return f"It was the only task there: it needs less memory or a larger class ({_larger_class(verdict.limit)})."
 
 
 def _larger_class(limit: int | None) -> str:
@@ -66,7 +66,7 @@ def _for_a_neighbour(evidence: Evidence) -> str:
     whose = f"{culprit.name}, which held {megabytes(culprit.memory)}" if culprit else "another process"
     return (
         f"The kernel killed it at {ago(evidence.now, verdict.at)} for the growth of {whose}, in the same container "
-        f"{verdict.container} ({megabytes(verdict.limit)}); its own share was only {megabytes(verdict.task_peak)}."
+        f"{verdict.container} ({megabytes(verdict.limit)}); itself it held only {megabytes(verdict.task_peak)}."
     )
 
 
@@ -79,8 +79,13 @@ def _with_its_container(evidence: Evidence) -> str:
     verdict = _verdict(evidence)
     return (
         f"Its whole container {verdict.container} was killed at {ago(evidence.now, verdict.at)}, with "
-        f"{megabytes(verdict.container_peak)} of {megabytes(verdict.limit)} in use{_beside(verdict)}."
+        f"{megabytes(verdict.container_peak)} of {megabytes(verdict.limit)} in use{_grown(verdict)}."
     )
+
+
+def _grown(verdict: Verdict) -> str:
+    culprit = next(iter(verdict.neighbours), None)
+    return f"; what had grown most in it was {culprit.name} ({megabytes(culprit.memory)})" if culprit else ""
 
 
 def _earlier(evidence: Evidence) -> bool:
@@ -91,7 +96,7 @@ def _earlier_says(evidence: Evidence) -> str:
     verdict = _verdict(evidence)
     return (
         f"Try {verdict.try_number} of {task_of(evidence).name} was killed at {ago(evidence.now, verdict.at)} "
-        f"({verdict.kind}), with {megabytes(verdict.task_peak)} of its own."
+        f"({verdict.kind}), when it held {megabytes(verdict.task_peak)}."
     )
 
 
