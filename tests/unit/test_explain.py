@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import httpx
 import pytest
@@ -371,6 +371,46 @@ def test_what_does_not_answer_is_a_gap_and_no_failure(environment: Environment) 
     assert any("memory history: no secrets" in gap for gap in found.gaps)
     assert any("queue's length: windtunnel: expected prometheus" in gap for gap in found.gaps)
     assert judge(found).cause == "queued"
+
+
+class Warehouse:
+    """A connection that answers the two queries from `rows`, by the table that they name."""
+
+    rows: ClassVar[dict[str, tuple[Any, ...]]] = {
+        "oom_verdict": (BEFORE, "neighbour", 1, "windtunnel-worker-1", 2 * GB, 2 * GB, 90_000_000, [
+            {"name": "other.hog", "dag_id": "other", "task_id": "hog", "map_index": 3, "private_bytes": GB},
+            {"name": "celery main", "rss_bytes": 70_000_000, "growth_bytes": 0},
+        ]),
+        "task_memory": (1, 80_000_000, "oom"),
+    }  # fmt: skip
+
+    def __enter__(self) -> "Warehouse":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to close."""
+
+    def execute(self, query: str, key: tuple[str, str, str, int]) -> "Warehouse":
+        assert key == (DAG, "load", RUN, -1)
+        self.row = next(row for table, row in self.rows.items() if f"windtunnel.{table}" in query)
+        return self
+
+    def fetchone(self) -> tuple[Any, ...]:
+        return self.row
+
+
+def test_the_verdict_is_read_from_the_warehouse(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    environment.has_tasks(task("load", "failed"))
+    monkeypatch.setattr(environment, "credentials", lambda: {"warehouse": {"dsn": ""}}, raising=False)
+    monkeypatch.setattr("windtunnel.explain.gather.psycopg.connect", lambda *_, **__: Warehouse())
+    found = environment.explained()
+    assert found.memory == Memory(1, 80_000_000, "oom")
+    assert found.verdict and found.verdict.neighbours == (
+        Neighbour("other.hog[3]", GB, "other", "hog"),
+        Neighbour("celery main", 70_000_000),
+    )
+    answer = judge(found)
+    assert answer.cause == "killed for a neighbour's growth" and "other.hog[3], which held 1,000 MB" in answer.answer
 
 
 def test_the_most_telling_task_is_chosen(environment: Environment) -> None:
