@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, cast
 
 import httpx
+import psycopg
 import pytest
 from fake_airflow import SOME_TIME, Clock, FakeAirflow, raised, said, task
 
@@ -402,7 +403,7 @@ class Warehouse:
 def test_the_verdict_is_read_from_the_warehouse(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
     environment.has_tasks(task("load", "failed"))
     monkeypatch.setattr(environment, "credentials", lambda: {"warehouse": {"dsn": ""}}, raising=False)
-    monkeypatch.setattr("windtunnel.explain.gather.psycopg.connect", lambda *_, **__: Warehouse())
+    monkeypatch.setattr(psycopg, "connect", lambda *_, **__: Warehouse())
     found = environment.explained()
     assert found.memory == Memory(1, 80_000_000, "oom")
     assert found.verdict and found.verdict.neighbours == (
