@@ -1,7 +1,7 @@
 """The dashboard *Memory tuning*: which task needs how much, what that is of a slot's budget, and what was killed.
 
 The budget of a slot is (limit of a worker − what an idle worker holds) / slots: while every task stays under it, any
-mix of tasks fits. What an idle worker holds is the least anonymous memory that it had in the chosen time.
+mix of tasks fits. What an idle worker holds is what its anonymous memory was under for a tenth of the chosen time.
 """
 
 from source.layout import Board, Row
@@ -14,7 +14,8 @@ TASK = '{environment="$environment", dag_id=~"$dag", task_id=~"$task"}'
 RUNNING = '{environment="$environment"}'
 
 LIMIT = f"min by (environment) (container_spec_memory_limit_bytes{WORKER})"
-IDLE = f"max by (environment) (min_over_time(container_memory_rss{WORKER}[$__range]))"
+# The least would be what a worker held while it started.
+IDLE = f"max by (environment) (quantile_over_time(0.1, container_memory_rss{WORKER}[$__range]))"
 SLOTS = f"min by (environment) (windtunnel_worker_slots{WORKER})"
 BUDGET = f"(({LIMIT} - {IDLE}) / {SLOTS})"
 
@@ -56,8 +57,8 @@ BUDGETS = Row(
                 "stat",
                 "An idle worker holds",
                 "bytes",
-                "The least anonymous memory that a worker had in the chosen time: Celery, its pool and what they have "
-                "imported. Choose a time in which the worker was idle once. Fewer slots make it smaller.",
+                "What a worker's anonymous memory was under for a tenth of the chosen time: Celery, its pool and what "
+                "they have imported. Choose a time in which it was idle for a while. Fewer slots make it smaller.",
                 (Query(IDLE, "idle worker"),),
             ),
             Panel(
@@ -264,7 +265,7 @@ CONTAINERS = Row(
                 (
                     Query(
                         f"max_over_time(container_memory_working_set_bytes{MWAA}[$__range])"
-                        f" / container_spec_memory_limit_bytes{MWAA}",
+                        f" / max_over_time(container_spec_memory_limit_bytes{MWAA}[$__range])",
                         "{{container}}",
                     ),
                 ),
