@@ -28,10 +28,12 @@ OF_TRY = "{{dag_id}} {{task_id}}[{{map_index}}] try {{try_number}}"
 FULL = f"{IDLE} + on (environment) group_right () ({PEAK_OF_TASK} * on (environment) group_left () {SLOTS})"
 LARGEST = f"{SLOTS} * max by (environment) ({PEAK})"
 
+# A task that has ended reads 0 for some minutes.
+ADDED = f"(windtunnel_task_memory_private_bytes{TASK} > 0)"
 HELD = f"sum by (environment, container) (windtunnel_task_memory_private_bytes{RUNNING})"
 ANONYMOUS = f"sum by (environment, container) (container_memory_rss{WORKER})"
 ITSELF = f"({ANONYMOUS} - on (environment, container) {HELD}) or on (environment, container) {ANONYMOUS}"
-OTHERS = f"{HELD} - on (environment, container) group_right () windtunnel_task_memory_private_bytes{TASK}"
+OTHERS = f"{HELD} - on (environment, container) group_right () {ADDED}"
 
 GIB = 2**30
 SIZES = [one.worker[1] * GIB for one in CLASSES.values()]
@@ -129,7 +131,7 @@ OVER_TIME = Row(
                 "bytes",
                 "What each running task has added by now, its child processes included. A staircase is a list that "
                 "collects; a saw is work in batches, as it should be. Click a line for the task's log.",
-                (Query(f"windtunnel_task_memory_private_bytes{TASK}", OF_TRY),),
+                (Query(ADDED, OF_TRY),),
                 log_link=True,
             ),
             Panel(
@@ -151,7 +153,7 @@ OVER_TIME = Row(
                 "Anonymous memory of each worker: what tasks have added, and the rest (Celery, pool, supervisors). At "
                 "a kill, the tasks at that moment share the blame: the one that grew is the culprit.",
                 (
-                    Query(f"windtunnel_task_memory_private_bytes{RUNNING}", OF_TRY),
+                    Query(f"windtunnel_task_memory_private_bytes{RUNNING} > 0", OF_TRY),
                     Query(
                         ITSELF,
                         "{{container}} itself",

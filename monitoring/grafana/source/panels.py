@@ -18,6 +18,9 @@ Kind = Literal["stat", "timeseries", "bargauge", "table"]
 Steps = tuple[tuple[float | None, str], ...]
 """Thresholds: from which value on (None: from the lowest) a value has which colour."""
 
+TRY = ("dag_id", "task_id", "map_index", "try_number", "run_id")
+"""What names a try of a task, in the order of a table's columns."""
+
 LETTERS = "ABCDEFGH"
 """Grafana's names of a panel's queries."""
 
@@ -162,7 +165,8 @@ _MAKERS = {"timeseries": _timeseries, "stat": _stat, "bargauge": _bargauge, "tab
 def _columns(panel: Panel) -> dict[str, object]:
     """Grafana calls a column `Value #A` after its query; here it is called by the query's legend."""
     names = {f"Value #{letter}": query.legend for letter, query in zip(LETTERS, panel.queries, strict=False)}
-    return {"excludeByName": {"Time": True, "environment": True}, "indexByName": {}, "renameByName": names}
+    order = {name: place for place, name in enumerate((*TRY, *names))}
+    return {"excludeByName": {"Time": True, "environment": True}, "indexByName": order, "renameByName": names}
 
 
 def _target(query: Query, letter: str, kind: Kind) -> prometheus.Dataquery:
