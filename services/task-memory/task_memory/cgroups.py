@@ -112,8 +112,16 @@ class Cgroup(ABC):
         return len(self.process_ids())
 
     def process_ids(self) -> set[int]:
-        """The container's processes, in the pid namespace of this /proc: one small read."""
-        return {int(pid) for pid in self._read(self._memory / "cgroup.procs").split()}
+        """The container's processes, in the pid namespace of this /proc.
+
+        The file is opened anew: v1 keeps the list that an open file has shown for as long as it is read every second
+        (`cgroup_pidlist_start` in kernel/cgroup/cgroup-v1.c), so it would never change.
+        """
+        file = self._memory / "cgroup.procs"
+        try:
+            return {int(pid) for pid in file.read_bytes().split()}
+        except OSError as error:
+            raise CgroupGone(f"{file}: {error.strerror}") from error
 
     @abstractmethod
     def memory(self) -> Memory:
