@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import subprocess
+from dataclasses import dataclass
 from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
@@ -21,29 +22,37 @@ from windtunnel.wait import wait_until
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
+@dataclass
+class Panel:
+    """One panel of the page: what it is called, how it is drawn, and all of its words."""
+
+    shape: str
+    title: str = ""
+    text: str = ""
+
+
 class Panels(HTMLParser):
-    """The text of every panel, by its title."""
+    """The panels of a page."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
-        self.text: dict[str, str] = {}
-        self.shapes: dict[str, str] = {}
-        self._shape = self._title = ""
+        self.all: list[Panel] = []
         self._is_title = False
         self.feed(page)
 
+    def titled(self, title: str) -> Panel:
+        return next(panel for panel in self.all if panel.title == title)
+
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = dict(attrs)
         if tag == "article":
-            self._shape, self._title = found.get("data-shape") or "", ""
-        self._is_title = tag == "h4" and not self._title
+            self.all.append(Panel(dict(attrs).get("data-shape") or ""))
+        self._is_title = tag == "h4"
 
     def handle_data(self, data: str) -> None:
-        if self._is_title:
-            self._title, self._is_title = data, False
-            self.text[data], self.shapes[data] = "", self._shape
-        elif self._title:
-            self.text[self._title] += data
+        if self._is_title and not self.all[-1].title:
+            self.all[-1].title = data
+        elif self.all:
+            self.all[-1].text += data
 
 
 @pytest.fixture(scope="module")
@@ -71,19 +80,19 @@ def summary(cli: CommandLine, path: Path, *more: str) -> Any:
 
 
 def test_every_panel_has_data_but_those_that_need_a_fault(page: Path) -> None:
-    panels = Panels(page.read_text())
-    empty = {title: panels.text[title] for title, shape in panels.shapes.items() if shape == "empty"}
-    assert all("needs a" in why for why in empty.values()), empty
-    assert len(panels.shapes) > 50
+    panels = Panels(page.read_text()).all
+    empty = {panel.title: panel.text for panel in panels if panel.shape == "empty"}
+    assert all("no data" in why and "needs a" in why for why in empty.values()), empty
+    assert len(panels) > 50
 
 
 def test_the_workers_limit_is_the_stacks(page: Path, stack: Stack) -> None:
     limit = stack.container("worker").memory_limit_bytes
-    assert f"{limit / 2**30:g} GiB" in Panels(page.read_text()).text["Limit of a worker"]
+    assert f"{limit / 2**30:g} GiB" in Panels(page.read_text()).titled("Limit of a worker").text
 
 
 def test_the_tasks_of_the_main_job_are_among_the_peaks(page: Path) -> None:
-    assert "pubmed_rebuild." in Panels(page.read_text()).text["Highest task peaks"]
+    assert "pubmed_rebuild." in Panels(page.read_text()).titled("Highest task peaks").text
 
 
 def test_pictures(worked: CommandLine, tmp_path: Path) -> None:
