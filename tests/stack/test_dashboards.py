@@ -118,11 +118,11 @@ FIGURES = [
         WRITER,
     ),
     Figure("environment", "Tasks in the queue", "running", exactly(0)),
-    Figure("environment", "Scheduler heartbeat", "heartbeats", exactly(12), 3),  # one in 5 s
+    Figure("environment", "Scheduler heartbeat", "heartbeats", exactly(12), 6),  # one in 5 s
     Figure("environment", "Executor", "open slots", exactly(32)),
     Figure("environment", "Import errors", "import errors", lambda ran: len(ran.stack.api().import_errors())),
     Figure("environment", "Pools", "{{pool}}", exactly(128), labels={"pool": "default_pool"}),
-    Figure("environment", "Triggerer heartbeat", "heartbeats", exactly(12), 3),
+    Figure("environment", "Triggerer heartbeat", "heartbeats", exactly(12), 6),
     Figure("memory-tuning", "Limit of a worker", "limit", limit("worker")),
     Figure("memory-tuning", "Slots of a worker", "slots", Ran.slots),
     # Each task had as many neighbours as a worker has other slots; a task that has ended is none.
@@ -148,7 +148,7 @@ FIGURES = [
     Figure("workers-and-queue", "Tasks running and queued", "slots of all workers", Ran.slots),
     Figure("workers-and-queue", "Messages in Redis", "messages", exactly(0)),
     Figure("workers-and-queue", "Open slots", "{{pool_name}}", exactly(128), labels={"pool_name": "default_pool"}),
-    Figure("workers-and-queue", "Heartbeats", "scheduler", exactly(0.2), 0.05),
+    Figure("workers-and-queue", "Heartbeats", "scheduler", exactly(0.2), 0.1),
     Figure("workers-and-queue", "Tasks started and finished since the start", "finished", exactly(TASKS), dag=DAG),
 ]
 
