@@ -10,13 +10,16 @@ from typing import Annotated, Any
 
 import typer
 from python_on_whales import DockerException
+from rich.markup import escape
 from rich.table import Table
 
 from windtunnel import engine, runs, selftest
+from windtunnel import explain as explanation
 from windtunnel import up as bring_up
 from windtunnel.console import err, out
 from windtunnel.doctor import diagnose
 from windtunnel.errors import MachineUnfit, UsageError, WindtunnelError
+from windtunnel.explain.table import rows as evidence_rows
 from windtunnel.settings import ROOT, EnvironmentFile
 from windtunnel.stack import Stack
 
@@ -236,6 +239,63 @@ def doctor() -> None:
     Example: [bold]./windtunnel doctor[/]
     """
     diagnose(stack())
+
+
+@app.command()
+def explain(
+    dag: Annotated[str, typer.Argument(help="The DAG's id.")],
+    task: Annotated[str | None, typer.Argument(help="A task, or one mapped instance: load[2].")] = None,
+    run: Annotated[str | None, typer.Argument(help="A run's id; the newest when left out.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say why a task is queued, gone, failed or dead: the cause, the evidence, the next command.
+
+    Without TASK it takes the most telling one of the run.
+
+    Example: [bold]./windtunnel explain my_dag load[/]
+    """
+    found = explanation.explain(stack(), dag, task, run)
+    if as_json:
+        print(json.dumps(found.as_json(), indent=2))
+        return
+    out.print(found.subject, style="bold", markup=False)
+    for sentence in (found.answer, *(f"Also: {also}" for also in found.also)):
+        out.print(sentence, markup=False)
+    table = Table("evidence", "found", box=None)
+    for what, seen in evidence_rows(found.evidence):
+        table.add_row(escape(what), escape(seen))
+    out.print(table)
+    out.print(f"→ {found.next}", markup=False)
+
+
+@app.command()
+def report(
+    since: Annotated[str, typer.Option(help="The span up to now: 30m, 6h, 2d.")] = "1h",
+    dag: Annotated[str, typer.Option(help="This DAG only.")] = "",
+    task: Annotated[str, typer.Option(help="This task only.")] = "",
+    output: Annotated[Path, typer.Option(help="Where the page goes.")] = Path("report.html"),
+    png: Annotated[bool, typer.Option("--png", help="Pictures of each dashboard beside it, light and dark.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Serve it on 127.0.0.1 and redraw as data comes.")] = False,
+    port: Annotated[int, typer.Option(help="Where --watch listens; 0 = any.")] = 8090,
+) -> None:
+    """Draw the dashboards as one HTML page, without Grafana.
+
+    Example: [bold]./windtunnel report --since 6h --dag pubmed_rebuild[/]
+    """
+    from windtunnel.report import build, server  # matplotlib takes half a second to import
+
+    source = build.Source(stack(), since, dag, task)
+    if watch:
+        live = server.Server(server.Latest(source), port)
+        out.print(f"  {live.url} (Ctrl-C ends it)")
+        server.watch(live)
+        return
+    made = build.write(source, output, png)
+    for file in made.files:
+        out.print(f"  {file}", soft_wrap=True)
+    out.print(f"  {made.panels} panels in {made.seconds:.1f} s; without data: {', '.join(made.empty) or 'none'}")
+    if made.excused:
+        out.print(f"  [dim]empty until something breaks: {', '.join(made.excused)}[/]")
 
 
 @app.command("selftest", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from tenacity import retry, retry_if_exception, stop_after_attempt
+
 from windtunnel.errors import WindtunnelError
 from windtunnel.machine import run
 
@@ -55,8 +57,13 @@ class Container:
         ).splitlines()
 
 
+def _has_just_gone(error: BaseException) -> bool:
+    return isinstance(error, WindtunnelError) and "No such object" in error.message
+
+
+@retry(retry=retry_if_exception(_has_just_gone), stop=stop_after_attempt(5), reraise=True)
 def of_project(name: str) -> list[Container]:
-    """All containers of a compose project, ended one-shots included."""
+    """All containers of a compose project, ended one-shots included; listed again when one goes away meanwhile."""
     listing = ["docker", "ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={COMPOSE}.project={name}"]
     ids = run(listing, WindtunnelError).split()
     described = json.loads(run(["docker", "inspect", *ids], WindtunnelError)) if ids else []
