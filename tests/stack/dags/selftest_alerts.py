@@ -52,12 +52,19 @@ def selftest_alerts_halted() -> None:
     first() >> second()
 
 
-@dag(schedule=timedelta(seconds=10), start_date=datetime(2020, 1, 1), catchup=False, is_paused_upon_creation=True)
+@dag(
+    schedule=timedelta(seconds=10),
+    start_date=datetime(2020, 1, 1),
+    catchup=False,
+    max_active_runs=1,
+    is_paused_upon_creation=True,
+)
 def selftest_alerts_late() -> None:
-    """A run each 10 s, which is late when the scheduler was away."""
+    """A run each 10 s that lasts longer, so that the next is late."""
 
     @task
-    def be() -> None: ...
+    def be() -> None:
+        time.sleep(13)
 
     be()
 
