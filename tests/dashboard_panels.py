@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isnan
 
+from windtunnel.prometheus import Prometheus, Series, Span
 from windtunnel.report.dashboards import Dashboard, Panel, Target, load
-from windtunnel.report.prometheus import Prometheus, Series, Span
 from windtunnel.report.variables import Choice, put_in, values
 
 MINUTES = 15  # that a panel looks back

@@ -4,9 +4,10 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from python_on_whales import DockerException
@@ -22,6 +23,9 @@ from windtunnel.errors import MachineUnfit, UsageError, WindtunnelError
 from windtunnel.explain.table import rows as evidence_rows
 from windtunnel.settings import ROOT, EnvironmentFile
 from windtunnel.stack import Stack
+
+if TYPE_CHECKING:
+    from windtunnel.report.build import Summary
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
 stack_name = os.environ.get("WINDTUNNEL_NAME", "windtunnel")
@@ -270,32 +274,43 @@ def explain(
 
 @app.command()
 def report(
-    since: Annotated[str, typer.Option(help="The span up to now: 30m, 6h, 2d.")] = "1h",
-    dag: Annotated[str, typer.Option(help="This DAG only.")] = "",
-    task: Annotated[str, typer.Option(help="This task only.")] = "",
-    output: Annotated[Path, typer.Option(help="Where the page goes.")] = Path("report.html"),
-    png: Annotated[bool, typer.Option("--png", help="Pictures of each dashboard beside it, light and dark.")] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Serve it on 127.0.0.1 and redraw as data comes.")] = False,
-    port: Annotated[int, typer.Option(help="Where --watch listens; 0 = any.")] = 8090,
+    since: Annotated[str, typer.Option(help="How far back: 15m, 1h, 7d.")] = "1h",
+    output: Annotated[Path, typer.Option(help="The page's file.")] = Path("windtunnel-report.html"),
+    png: Annotated[bool, typer.Option("--png", help="Each dashboard as a picture too, light and dark.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Serve the page live on 127.0.0.1 until Ctrl-C.")] = False,
+    port: Annotated[int, typer.Option(help="The live page's port; 0 takes any free one.")] = 8090,
+    dag: Annotated[str, typer.Option(help="Only this DAG.")] = "",
+    task: Annotated[str, typer.Option(help="Only this task.")] = "",
+    as_json: Json = False,
 ) -> None:
     """Draw the dashboards as one HTML page, without Grafana.
 
-    Example: [bold]./windtunnel report --since 6h --dag pubmed_rebuild[/]
+    Example: [bold]./windtunnel report --since 15m --png[/]
     """
-    from windtunnel.report import build, server  # matplotlib takes half a second to import
+    from windtunnel.report import build, server  # matplotlib takes its time
 
     source = build.Source(stack(), since, dag, task)
     if watch:
         live = server.Server(server.Latest(source), port)
-        out.print(f"  {live.url} (Ctrl-C ends it)")
+        out.print(f"  {live.url}  Ctrl-C ends it")
         server.watch(live)
         return
-    made = build.write(source, output, png)
-    for file in made.files:
-        out.print(f"  {file}", soft_wrap=True)
-    out.print(f"  {made.panels} panels in {made.seconds:.1f} s; without data: {', '.join(made.empty) or 'none'}")
-    if made.excused:
-        out.print(f"  [dim]empty until something breaks: {', '.join(made.excused)}[/]")
+    done = build.write(source, output, png)
+    if as_json:
+        print(json.dumps(asdict(done), indent=2, default=str))
+    else:
+        _print_report(done)
+
+
+def _print_report(done: "Summary") -> None:
+    for title in done.failed:
+        out.print(f"  [red]query failed[/] {title}")
+    for title in done.empty:
+        out.print(f"  no data: {title}")
+    counts = f"{done.panels} panels, {len(done.empty)} without data, {len(done.excused)} more need a fault"
+    out.print(f"  {counts}; {done.seconds:.1f} s")
+    for path in done.files:
+        out.print(f"  {path}", soft_wrap=True)
 
 
 @app.command("selftest", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -14,6 +14,7 @@ WindtunnelError                    1
 │   └── DiskFull                  12   too little disk, or none left
 ├── ImageFailed                    8   an image could not be had or built
 │   └── RegistryUnreachable       13   the image registry does not answer
+├── QueryFailed                   21   Prometheus refuses a query
 └── BadInput                       9   the input data will not do
     ├── MissingObject             14   no such object in the bucket
     ├── TruncatedInput            15   the input ends too early
@@ -114,6 +115,12 @@ class RegistryUnreachable(ImageFailed):
     """The image registry does not answer, and official images were asked for."""
 
     exit_code = 13
+
+
+class QueryFailed(WindtunnelError):
+    """Prometheus refuses a query."""
+
+    exit_code = 21
 
 
 class BadInput(WindtunnelError):

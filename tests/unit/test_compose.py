@@ -16,8 +16,8 @@ SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(FILES[0].read_text())["serv
 ONE_SHOTS = {"secrets", "init", "bucket"}
 ORDER = [
     "image", "pull_policy", "build", "entrypoint", "command", "user", "environment", "volumes", "configs",
-    "network_mode", "networks", "ports", "depends_on", "pid", "cgroup", "cap_add", "cap_drop", "security_opt", "devices", "read_only",
-    "healthcheck", "mem_limit", "memswap_limit", "cpus", "cpu_shares", "restart",
+    "network_mode", "networks", "ports", "depends_on", "pid", "cgroup", "cap_add", "cap_drop", "security_opt",
+    "devices", "read_only", "healthcheck", "mem_limit", "memswap_limit", "cpus", "cpu_shares", "restart",
     "stop_grace_period", "logging", "labels",
 ]  # fmt: skip
 # Set by the shell that builds, in the package clients' own words; unset ones stay unset.

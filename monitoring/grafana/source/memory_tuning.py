@@ -89,6 +89,7 @@ BUDGETS = Row(
                 "`pool_slots`, or lower `celery.worker_autoscale`.",
                 (Query(f"{PEAK_OF_TASK} / on (environment) group_left () {BUDGET}", OF_TASK),),
                 steps=SHARE,
+                maximum=1,
             ),
             Panel(
                 "bargauge",

@@ -29,7 +29,7 @@ from windtunnel.explain.evidence import (
     Verdict,
     Worker,
 )
-from windtunnel.report.prometheus import Prometheus, Span
+from windtunnel.prometheus import Prometheus, Span
 from windtunnel.runs import find_dag, raised_in, tail_of
 from windtunnel.stack import Stack
 

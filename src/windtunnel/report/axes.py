@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from windtunnel.prometheus import Span
 from windtunnel.report import units
 from windtunnel.report.contents import Chart, known
-from windtunnel.report.prometheus import Span
 
 _ROUND = (1, 2, 2.5, 5, 10)
 _ROUND_BINARY = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from windtunnel.errors import UsageError
+from windtunnel.prometheus import Prometheus, Span
 from windtunnel.report import dashboards, page, panels, pictures, variables
 from windtunnel.report.contents import Content, Empty
 from windtunnel.report.dashboards import Dashboard, Panel
 from windtunnel.report.page import Report
 from windtunnel.report.present import Present
-from windtunnel.report.prometheus import Prometheus, Span
 from windtunnel.report.variables import Choice
 from windtunnel.stack import Stack
 

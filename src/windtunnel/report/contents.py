@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from windtunnel.report.prometheus import Span
+from windtunnel.prometheus import Span
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from windtunnel.prometheus import Span
 from windtunnel.report import axes, charts, markdown, palette, units
 from windtunnel.report.contents import Chart, Content, Line, Text, known
 from windtunnel.report.dashboards import Dashboard, Panel
 from windtunnel.report.present import Listed
-from windtunnel.report.prometheus import Span
 
 NARROWEST_OF_A_PAIR = 6  # on a narrow screen, stats of at most so many columns stand in pairs
 

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from windtunnel.errors import WindtunnelError
+from windtunnel.prometheus import Prometheus, Series, Span
 from windtunnel.report import tables, units, variables
 from windtunnel.report.contents import Bars, Chart, Content, Empty, Figure, Figures, Level, Line, Text, known
 from windtunnel.report.dashboards import Field, Panel, Target
 from windtunnel.report.palette import SERIES, named
-from windtunnel.report.prometheus import Prometheus, Series, Span
 
 MOST_LINES = 40  # more can be told apart by nobody; the legend says how many are left out
 

@@ -11,9 +11,9 @@ import httpx
 import psycopg
 
 from windtunnel.errors import StackNotRunning
+from windtunnel.prometheus import Span
 from windtunnel.report import units
 from windtunnel.report.contents import Cell, Table
-from windtunnel.report.prometheus import Span
 from windtunnel.stack import Stack
 
 SEVERITIES = {"page": "red", "warning": "orange", "info": "blue"}

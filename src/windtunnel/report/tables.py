@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from windtunnel.errors import WindtunnelError
+from windtunnel.prometheus import Series, Span
 from windtunnel.report import units, variables
 from windtunnel.report.contents import Cell, Table
 from windtunnel.report.dashboards import Field, Panel, Target
 from windtunnel.report.palette import named
-from windtunnel.report.prometheus import Series, Span
 
 Value = str | float | None
 Row = dict[str, Value]

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from windtunnel.prometheus import SCRAPE_SECONDS, Span
 from windtunnel.report.dashboards import Dashboard
-from windtunnel.report.prometheus import SCRAPE_SECONDS, Span
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::\w+)?\}|\$(\w+)|\[\[(\w+)\]\]")
 _LABEL = re.compile(r"\{\{\s*(\w+)\s*\}\}|\$\{__field\.labels\.(\w+)\}")

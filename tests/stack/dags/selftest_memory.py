@@ -85,7 +85,7 @@ def selftest_oom_task() -> None:
 
     @task(retries=0)
     def stays() -> None:
-        hold(100, 20)
+        hold(100, 60)
 
     grows()
     stays()

@@ -7,10 +7,11 @@ from typing import Any
 
 import boto3
 import pytest
-from aws_service import backend
 from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.cloudwatch.models import CloudWatchBackend, MetricDatumBase, cloudwatch_backends
+
+from aws_service import backend
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 Dimensions = dict[str, str]

@@ -10,11 +10,11 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+
 from aws_service import table
 from aws_service.prometheus import Away, Sample, samples
 from aws_service.push import Pusher, of_samples, statistic_values
 from aws_service.table import prefix, snake
-
 from windtunnel.settings import ROOT
 
 ROWS = """

@@ -1,6 +1,7 @@
 """SEARCH expressions: what they find, and what is refused."""
 
 import pytest
+
 from aws_service.search import parse
 from aws_service.store import Metric
 

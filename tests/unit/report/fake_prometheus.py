@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 import httpx
 
-from windtunnel.report.prometheus import Prometheus, Span
+from windtunnel.prometheus import Prometheus, Span
 
 SPAN = Span.last(3600, 1_795_000_000)
 Values = list[float | None]

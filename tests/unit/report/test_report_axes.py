@@ -6,9 +6,9 @@ import time
 import pytest
 
 from unit.report.fake_prometheus import SPAN
+from windtunnel.prometheus import Span
 from windtunnel.report import axes, charts
 from windtunnel.report.contents import Chart, Line
-from windtunnel.report.prometheus import Span
 
 
 def chart(*series: list[float], unit: str = "short", stacked: bool = False, **more: float) -> Chart:

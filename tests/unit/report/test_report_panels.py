@@ -8,9 +8,9 @@ import pytest
 from unit.report.fake_prometheus import SPAN, FakePrometheus
 from unit.report.made_dashboard import dashboard, panel
 from windtunnel.errors import StackNotRunning, WindtunnelError
+from windtunnel.prometheus import Prometheus
 from windtunnel.report import dashboards, panels
 from windtunnel.report.contents import Bars, Chart, Content, Empty, Figures, Table, Text
-from windtunnel.report.prometheus import Prometheus
 
 STEPS = [{"value": None, "color": "green"}, {"value": 1.5e9, "color": "dark-red"}]
 

@@ -6,8 +6,8 @@ import pytest
 
 from unit.report.fake_prometheus import SPAN
 from unit.report.made_dashboard import dashboard
+from windtunnel.prometheus import Span
 from windtunnel.report import dashboards, variables
-from windtunnel.report.prometheus import Span
 from windtunnel.report.variables import Choice, address, legend, put_in, values
 
 LINKS = [

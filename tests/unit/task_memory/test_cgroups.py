@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from fake_host import Figures, Host
+
 from task_memory.cgroups import BlockIO, Cgroup, CgroupGone, Cpu, Memory, Pressure, open_cgroup
 
 ID = "4be7" * 16

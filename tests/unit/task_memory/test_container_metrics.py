@@ -9,10 +9,10 @@ from fake_docker import ENVIRONMENT, Docker, inspected
 from fake_host import Figures, Host, write
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
+
 from task_memory import container_metrics
 from task_memory.container_metrics import ContainerMetrics
 from task_memory.docker_api import DockerAPI
-
 from windtunnel.wait import wait_until
 
 WORKER = "4be7" * 16

@@ -7,6 +7,7 @@ import logging
 import httpx
 import pytest
 from fake_docker import ENVIRONMENT, Docker, happened, inspected
+
 from task_memory.docker_api import Container, DockerAPI, DockerUnavailable
 
 ID = "4be7" * 16

@@ -20,7 +20,9 @@ def rollups(tree: list[Pages], outside: list[Pages]) -> list[Rollup]:
         shared = [page for page in pages if mapped[page] > 1]
         part = round(sum(PAGE / mapped[page] for page in shared))
         private = (len(pages) - len(shared)) * PAGE
-        return Rollup(pss=private + part, private=private, shared=len(shared) * PAGE, shared_part=part)
+        return Rollup(
+            rss=len(pages) * PAGE, pss=private + part, private=private, shared=len(shared) * PAGE, shared_part=part
+        )
 
     return [of(pages) for pages in tree]
 
@@ -75,5 +77,5 @@ def test_a_page_that_a_fork_writes_is_new(dice: random.Random) -> None:
 
 
 def test_nothing_inherited_is_no_division_by_nothing() -> None:
-    alone = Rollup(pss=PAGE, private=PAGE, shared=0, shared_part=0)
+    alone = Rollup(rss=PAGE, pss=PAGE, private=PAGE, shared=0, shared_part=0)
     assert tree_private([alone, alone], [], Inheritance.of(alone)) == 2 * PAGE

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from fake_worker import MAIN, MB, FakeProcess, FakeTask, FakeWorker
 
+from task_memory.processes import Process, Rollup
+
 # /proc counts in KiB.
 ROUNDING = 5000
 
@@ -135,7 +137,7 @@ def test_a_task_that_vanishes_without_a_word_was_killed(worker: FakeWorker, task
     worker.end(201)
     worker.tick(2)
     assert worker.record(task).outcome is None
-    worker.tick(1)
+    worker.tick(2)
     assert worker.record(task).outcome == "killed"
     assert worker.verdicts == []
 
@@ -185,3 +187,22 @@ def test_a_stopped_container_is_no_verdict(worker: FakeWorker, task: FakeTask) -
     assert worker.watch.containers == {}
     assert worker.record(task).outcome == "killed"
     assert worker.verdicts == []
+
+
+def test_what_is_written_while_it_is_read_is_not_counted_twice(
+    worker: FakeWorker, task: FakeTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cheap reading comes first; until the expensive one, the task goes on writing."""
+    rollup = Process.rollup
+
+    def written_meanwhile(process: Process) -> Rollup:
+        task.process.private = 27 * MB
+        task.process.write(worker.proc)
+        return rollup(process)
+
+    task.process.private = 20 * MB
+    monkeypatch.setattr(Process, "rollup", written_meanwhile)
+    monkeypatch.setattr("task_memory.process_tree.ROLLUP_SECONDS", 0)
+    worker.record(task).tree._rollup_due = 0  # type: ignore[union-attr]
+    worker.tick(1)
+    assert peak(worker, task) == 7 * MB

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from windtunnel.errors import StackNotRunning, WindtunnelError
+from windtunnel.errors import QueryFailed, StackNotRunning
 
 SCRAPE_SECONDS = 10
 POINTS = 240  # as many as a panel of half a page can show
@@ -42,10 +42,6 @@ class Series:
 
     labels: dict[str, str]
     values: list[float]
-
-
-class QueryFailed(WindtunnelError):
-    """Prometheus refuses a query."""
 
 
 class Prometheus:
