@@ -126,7 +126,7 @@ class ProcessTree:
             return None
         if not self.alone:
             return None
-        written = max(0, rss - (now.rss - now.written))
+        written = max(0, rss - now.file)
         root.anchor(private, written)
         root.resident = Resident(rss, written, hwm)
         self._shared_within = 0
@@ -172,7 +172,8 @@ class ProcessTree:
                 rollup = member.process.rollup()
             except ProcessGone:
                 continue
-            member.anchor(rollup.private, member.resident.written)
+            # The size when this was read, not when `resident` was: a process can write 10 MB meanwhile.
+            member.anchor(rollup.private, max(0, rollup.rss - member.resident.file))
             (executed if member.executed else forks).append(rollup)
         took = time.monotonic() - began
         self._rollup_due = began + max(ROLLUP_SECONDS, took * trees / ROLLUP_SHARE)

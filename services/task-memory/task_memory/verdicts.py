@@ -63,10 +63,15 @@ def kind_of_kill(victim: Contender, others: Sequence[Contender]) -> Kind:
 
 
 def neighbours(everyone: Sequence[Contender], victim: Contender, kind: Kind) -> list[dict[str, Any]]:
-    """What ran beside the victim, that which has grown most first.
+    """What ran beside the victim, that which has grown most first, at most NEIGHBOURS.
 
     Of a container gone, the culprit comes first even if it is the task that the verdict is about.
     """
-    ranked = sorted(everyone, key=lambda one: (one.growth, one.size), reverse=True)
+    ranked = sorted(everyone, key=_weight, reverse=True)
     kept = [one for place, one in enumerate(ranked) if one is not victim or (kind == "container" and place == 0)]
     return [one.as_neighbour() for one in kept[:NEIGHBOURS]]
+
+
+def _weight(one: Contender) -> tuple[int, bool, int]:
+    """Growth that is no noise, then tasks before other processes, then size."""
+    return (one.growth if one.growth > NOTABLE_BYTES else 0, one.identity is not None, one.size)

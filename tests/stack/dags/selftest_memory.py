@@ -97,13 +97,13 @@ def selftest_oom_neighbour() -> None:
 
     @task(retries=0)
     def steady() -> None:
-        hold(900, 180)
+        hold(1000, 180)
 
     @task(retries=0)
     def grows() -> None:
         time.sleep(35)
         hold(100, 1)
-        leak(890, 10)
+        leak(980, 10)
 
     steady()
     grows()
