@@ -19,7 +19,7 @@ Verdicts = list[dict[str, Any]]
 # Celery's main process becomes the kernel's first choice, whatever size it has.
 EXPOSE_MAIN_PROCESS = """
 for folder in /proc/[0-9]*; do
-    if grep -qa 'celeryd:.*MainProcess' $folder/cmdline; then echo 1000 > $folder/oom_score_adj; echo exposed; fi
+    if grep -qa '^\\[celeryd:.*MainProcess' $folder/cmdline; then echo 1000 > $folder/oom_score_adj; echo exposed; fi
 done
 """
 

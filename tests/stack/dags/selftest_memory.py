@@ -126,7 +126,25 @@ def selftest_oom_container() -> None:
     stays()
 
 
+@dag(schedule=None, catchup=False)
+def selftest_memory_load() -> None:
+    """As many tasks as mw1.small's worker runs at once, each with the same work; benchmarks/task_memory.py runs it."""
+
+    @task
+    def work(number: int) -> dict[str, float]:
+        began, used = time.perf_counter(), time.process_time()
+        held = [bytearray(b"x") * (10 * MB) for _ in range(10)]
+        for _ in range(80):
+            sum(range(2_000_000))
+            time.sleep(0.1)
+        del held
+        return {"seconds": time.perf_counter() - began, "cpu_seconds": time.process_time() - used}
+
+    work.expand(number=[*range(5)])
+
+
 selftest_memory_shapes()
 selftest_oom_task()
 selftest_oom_neighbour()
 selftest_oom_container()
+selftest_memory_load()

@@ -1,7 +1,7 @@
 """A made-up worker container: its control group and its processes as files, its tasks' words as datagrams."""
 
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fake_host import write
@@ -88,6 +88,7 @@ class FakeWorker:
     processes: dict[int, FakeProcess] = field(default_factory=dict)
     stored: list[tuple[str | None, int]] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
+    written: dict[int, FakeProcess] = field(default_factory=dict)
     now: float = 1_000_000.0
     log_readable: bool = True
 
@@ -165,7 +166,9 @@ class FakeWorker:
 
     def write(self) -> None:
         for process in self.processes.values():
-            process.write(self.proc)
+            if process != self.written.get(process.pid):
+                process.write(self.proc)
+                self.written[process.pid] = replace(process)
         write(
             self.cgroup,
             {
