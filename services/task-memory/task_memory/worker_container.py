@@ -99,8 +99,15 @@ class WorkerContainer:
             one.rss = resident.rss
             one.growth.add(now, resident.written)
             one.growth_bytes = one.growth.until(now, resident.written)
-            childless = SUPERVISOR.match(one.title) and pid not in parents
+            childless = SUPERVISOR.match(one.title) and pid not in parents and self._is_in_a_task(pid)
             one.childless_since = (one.childless_since or now) if childless else None
+
+    def _is_in_a_task(self, pid: int) -> bool:
+        """Whether a supervisor has the log of an attempt open, which it closes at the end; its title stays."""
+        try:
+            return any(file.readlink().name.startswith("attempt=") for file in (self._proc / str(pid) / "fd").iterdir())
+        except OSError:
+            return False
 
     def childless_supervisors(self, now: float) -> int:
         """Supervisors that hold their memory though their task has ended."""

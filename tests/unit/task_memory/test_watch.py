@@ -161,6 +161,9 @@ def test_a_task_whose_process_was_never_seen_does_not_run_for_ever(worker: FakeW
 
 def test_a_supervisor_without_a_child_is_counted_after_a_minute(worker: FakeWorker, task: FakeTask) -> None:
     found = worker.watch.containers[worker.container.id]
+    files = worker.proc / "200" / "fd"
+    files.mkdir()
+    (files / "7").symlink_to("/usr/local/airflow/logs/dag_id=made_up/attempt=1.log")
     worker.tick(1)
     assert found.childless_supervisors(worker.now + 100) == 0
     worker.end(201)
@@ -168,6 +171,13 @@ def test_a_supervisor_without_a_child_is_counted_after_a_minute(worker: FakeWork
     assert found.childless_supervisors(worker.now) == 0
     worker.tick(62)
     assert found.childless_supervisors(worker.now) == 1
+
+
+def test_a_supervisor_that_waits_for_its_next_task_is_none_without_a_child(worker: FakeWorker, task: FakeTask) -> None:
+    worker.tick(1)
+    worker.end(201)
+    worker.tick(65)
+    assert worker.watch.containers[worker.container.id].childless_supervisors(worker.now) == 0
 
 
 def test_ended_tasks_are_forgotten_after_minutes(worker: FakeWorker, task: FakeTask) -> None:
