@@ -196,15 +196,20 @@ def stop_burning(victim: Victim) -> None:
 
 
 FILLED = ("scheduler", "webserver", "worker", "postgres")
-# Reads, over and over, a file that does not fit beside what is held.
-THRASH = f"head -c 300000000 /dev/zero > {FAULT}.file; (while :; do cat {FAULT}.file > /dev/null; done) &"
+# Reads pages at random of a file that does not fit beside what is held.
+THRASH = f"""head -c 300000000 /dev/zero > {FAULT}.file; python3 -c '
+import os, random
+file = os.open("{FAULT}.file", os.O_RDONLY)
+os.posix_fadvise(file, 0, 0, os.POSIX_FADV_RANDOM)
+while os.pread(file, 4096, random.randrange(0, 300_000_000, 4096)): pass
+' &"""
 
 
 def fill(victim: Victim) -> None:
-    """97 % of the memory limit of four containers."""
+    """96 % of the memory limit of four containers."""
     for service in FILLED:
         limit = victim.gauge("container_spec_memory_limit_bytes", service)
-        wanted = limit * 97 // 100 - victim.gauge("container_memory_working_set_bytes", service)
+        wanted = limit * 96 // 100 - victim.gauge("container_memory_working_set_bytes", service)
         hold = f"(head -c {wanted} /dev/zero; sleep 120) | tail > /dev/null"
         victim.background(service, f"{THRASH} {hold}" if service == "worker" else hold)
 
