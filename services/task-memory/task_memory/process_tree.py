@@ -9,6 +9,8 @@ from task_memory.processes import Process, ProcessGone, Resident, Rollup
 # The part of a processor that reading how pages are shared may take, all tasks together; and the least time between.
 ROLLUP_SHARE = 1 / 400
 ROLLUP_SECONDS = 1.0
+# A new child is looked at sooner, when it has become what it will be.
+NEWCOMER_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class ProcessTree:
     _shared_within: int = 0
     _pss_above_private: int = 0
     _rollup_due: float = 0.0
+    _rollup_affordable: float = 0.0
 
     def __post_init__(self) -> None:
         resident = self.root.resident()
@@ -82,13 +85,16 @@ class ProcessTree:
 
     def adopt(self, process: Process) -> None:
         """A descendant has appeared. A fork has its parent's pages; only what it writes beyond them is new."""
+        parent = self._members.get(process.parent, self._members[self.root.pid])
         try:
             resident = process.resident()
+            # As it is now: since the last sample the parent may have written much, and then forked.
+            inherited = min(resident.written, parent.process.resident().written)
         except ProcessGone:
             return
         executed = process.stack != self.root.stack
-        parent = self._members.get(process.parent, self._members[self.root.pid])
-        inherited = 0 if executed else min(resident.written, parent.resident.written)
+        inherited = 0 if executed else inherited
+        self._rollup_due = min(self._rollup_due, max(self._rollup_affordable, time.monotonic() + NEWCOMER_SECONDS))
         self._members[process.pid] = Member(process, executed, resident, private=0, written=inherited)
 
     def drop(self, pid: int) -> None:
@@ -176,7 +182,8 @@ class ProcessTree:
             member.anchor(rollup.private, max(0, rollup.rss - member.resident.file))
             (executed if member.executed else forks).append(rollup)
         took = time.monotonic() - began
-        self._rollup_due = began + max(ROLLUP_SECONDS, took * trees / ROLLUP_SHARE)
+        self._rollup_affordable = began + took * trees / ROLLUP_SHARE
+        self._rollup_due = max(self._rollup_affordable, began + ROLLUP_SECONDS)
         self._reckon(forks, executed)
 
     def _reckon(self, forks: list[Rollup], executed: list[Rollup]) -> None:

@@ -99,6 +99,14 @@ def test_a_fork_counts_by_what_it_writes(worker: FakeWorker, task: FakeTask) -> 
     assert worker.record(task).added == pytest.approx(100 * MB, abs=25 * MB)
 
 
+def test_what_was_written_just_before_the_fork_counts_once(worker: FakeWorker, task: FakeTask) -> None:
+    task.process.shared += 150 * MB
+    worker.add(FakeProcess(301, 201, task.process.title, shared=task.process.shared, sharers=5, file=15 * MB))
+    worker.tick()
+    assert worker.record(task).added == pytest.approx(150 * MB, abs=MB)
+    assert peak(worker, task) == pytest.approx(150 * MB, abs=MB)
+
+
 def test_a_child_on_its_way_to_a_program_is_not_its_parent_again(worker: FakeWorker, task: FakeTask) -> None:
     task.process.private += 100 * MB
     worker.tick()
