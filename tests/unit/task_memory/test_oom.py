@@ -154,7 +154,7 @@ def test_the_log_may_come_after_the_process_is_seen_to_be_gone(tmp_path: Path) -
     worker.tick()
     worker.end(201)
     worker.oom_kills += 1
-    worker.tick(0.3)
+    worker.tick(0.9)
     worker.watch.killed(KernelKill(201, "airflow", worker.container.id, 1000 * MB, 1040 * MB), worker.now)
     worker.tick(4)
     assert [verdict.kind for verdict in worker.verdicts] == ["task"]
@@ -169,6 +169,16 @@ def test_a_silent_log_is_replaced_by_the_counter(tmp_path: Path) -> None:
     worker.oom_kills += 1
     worker.tick(2)
     assert [verdict.identity for verdict in worker.verdicts] == [task.identity]
+
+
+def test_a_kill_that_the_log_has_told_is_no_other_tasks(tmp_path: Path) -> None:
+    worker = FakeWorker(tmp_path)
+    steady, growing = two_tasks(worker, 100 * MB)
+    kill(worker, 301)
+    worker.end(201)
+    worker.tick(6)
+    assert [verdict.identity for verdict in worker.verdicts] == [growing.identity]
+    assert worker.record(steady).outcome == "killed"
 
 
 def test_two_kills_are_two_verdicts(worker: FakeWorker) -> None:

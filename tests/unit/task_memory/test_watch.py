@@ -116,6 +116,7 @@ def test_a_child_on_its_way_to_a_program_is_not_its_parent_again(worker: FakeWor
     )
     worker.tick(1.5)
     assert peak(worker, task) == 100 * MB
+    assert worker.record(task).peak_rss == pytest.approx(240 * MB, abs=ROUNDING)
     child.stack, child.private, child.shared, child.file, child.hwm = 99, 3 * MB, 0, MB, 0
     worker.tick(1.5)
     assert peak(worker, task) == 103 * MB
