@@ -317,7 +317,11 @@ ROUNDS: dict[str, tuple[Fault, ...]] = {
     "a kill": (
         Fault(
             "a task takes more than there is",
-            (component("ContainerOOMKill", "worker"), Alert("TaskOOMKill", {"dag_id": "selftest_leak"})),
+            (
+                component("ContainerOOMKill", "worker"),
+                Alert("TaskOOMKill", {"dag_id": "selftest_leak"}),
+                Alert("TasksLost"),
+            ),
             let_a_task_be_killed,
             nothing,
             untold=("ContainerOOMKill", "TaskOOMKill"),
