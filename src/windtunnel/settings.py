@@ -53,6 +53,18 @@ _AIRFLOW = (
 )
 _MONITORING = (
     Setting("CLOUDWATCH_PUSH", "True", "True or False", "whether MWAA's metrics go to CloudWatch (`aws`) each minute"),
+    Setting("ALERT_WEBHOOK_URL", "", "URL", "where alerts are posted to, as Alertmanager's webhook JSON"),
+    Setting("ALERT_MAIL_TO", "", "mail address", "who gets alerts by mail"),
+    Setting("ALERT_MAIL_FROM", "windtunnel@localhost", "mail address", "the sender of those mails"),
+    Setting("ALERT_SMTP_SMARTHOST", "localhost:25", "host:port", "the mail server, as seen from Alertmanager"),
+    Setting("ALERT_SMTP_TLS", "true", "true or false", "whether the mail server must speak TLS"),
+    Setting("ALERT_SMTP_USER", "", "name", "to log in to the mail server with; empty: no log-in"),
+    Setting(
+        "ALERT_SMTP_PASSWORD_FILE",
+        "./monitoring/alertmanager/no-password",
+        "path",
+        "a file that holds that user's password",
+    ),
     Setting("DOCKER_SOCKET", "/var/run/docker.sock", "path", "the engine's socket, for docker-proxy; rootless: yours"),
 )
 _LIMITS = (
