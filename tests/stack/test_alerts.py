@@ -389,9 +389,9 @@ def test_the_fault_raises_its_alerts_which_are_told_and_clear(name: str, victim:
             healing.callback(fault.heal, victim)
             fault.provoke(victim)
         nobody_left(lambda: [key for key, alert in awaited.items() if not fast.fired(alert)], "to fire", FIRES)
-        nobody_left(lambda: [key for key, alert in told.items() if not fast.told(alert, "firing")], "to be told", 20)
+        nobody_left(lambda: [key for key, alert in told.items() if not fast.told(alert, "firing")], "to be told", 60)
     nobody_left(lambda: [key for key, alert in awaited.items() if fast.fires(alert)], "to clear", CLEARS)
-    nobody_left(lambda: [key for key, alert in told.items() if not fast.told(alert, "resolved")], "to be revoked", 20)
+    nobody_left(lambda: [key for key, alert in told.items() if not fast.told(alert, "resolved")], "to be revoked", 60)
 
 
 def nobody_left(left: Callable[[], list[tuple[str, ...]]], what: str, timeout: float) -> None:
