@@ -23,7 +23,7 @@ from task_memory.task_metrics import TaskMetrics
 from task_memory.verdicts import Verdict
 from task_memory.watch import Watch
 
-TICK_SECONDS = 0.1
+TICK_SECONDS = 0.2
 # The watch counts as dead when it has not looked for so long.
 STILL_SECONDS = 10
 RELIST_SECONDS = 30

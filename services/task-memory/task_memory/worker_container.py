@@ -1,5 +1,6 @@
 """The processes of one container that runs tasks: which are tasks, whose children, and how the others grow."""
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
@@ -104,8 +105,9 @@ class WorkerContainer:
 
     def _is_in_a_task(self, pid: int) -> bool:
         """Whether a supervisor has the log of an attempt open, which it closes at the end; its title stays."""
+        files = f"{self._proc}/{pid}/fd"
         try:
-            return any(file.readlink().name.startswith("attempt=") for file in (self._proc / str(pid) / "fd").iterdir())
+            return any("/attempt=" in os.readlink(f"{files}/{file}") for file in os.listdir(files))  # noqa: PTH115, PTH208
         except OSError:
             return False
 
