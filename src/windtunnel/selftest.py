@@ -15,7 +15,8 @@ CHECKS = {
     "types": ["mypy"],
 }
 
-# The second parser reads every record of the sample, not some drawn at random; ten slow leaks and ten kills of each kind, not one.
+# The second parser reads every record of the sample, not some drawn at random; ten slow leaks and ten kills of each
+# kind, not one.
 FULL = {"PUBMED_TEST_SAMPLE": str(RECORDS), "SELFTEST_LEAKS": "10", "WINDTUNNEL_FULL": "1"}
 
 
