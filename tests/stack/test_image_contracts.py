@@ -41,6 +41,16 @@ MINIO_SERVER = ["server", "/data", "--console-address", ":9001"]
 STARTS = {
     "postgres": Start(envs={"POSTGRES_PASSWORD": "secret"}),
     "docker-proxy": Start(command=["bash", "-c", f"exec haproxy -db -f <(printf '{PROXY}\\n')"]),
+    "task-memory": Start(
+        envs={
+            "WINDTUNNEL_NAME": "nobody",
+            "DOCKER_API_URL": "http://127.0.0.1:1",
+            "ALERTMANAGER_URL": "http://127.0.0.1:1",
+            "WAREHOUSE_DSN_FILE": "/nowhere",
+            "METADATA_RETENTION_DAYS": "1",
+        }
+    ),
+    "aws": Start(envs={"CLOUDWATCH_PUSH": "False"}),
     "minio": Start(command=MINIO_SERVER, envs={"MINIO_ROOT_USER": "admin", "MINIO_ROOT_PASSWORD": "secret-secret"}),
 }
 

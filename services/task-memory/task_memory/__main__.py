@@ -1,10 +1,13 @@
 """The service `task-memory`: watches the tasks and containers of one environment from outside."""
 
+import argparse
 import gc
 import logging
 import os
 import queue
 import selectors
+import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -12,7 +15,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from task_memory import http_server
+from task_memory import __version__, http_server
 from task_memory.container_metrics import ContainerMetrics
 from task_memory.datagrams import Receiver
 from task_memory.docker_api import Container, DockerAPI, DockerUnavailable, Event
@@ -120,7 +123,16 @@ def _listed(api: DockerAPI, environment: str) -> list[Container]:
         return []
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Watch until SIGTERM."""
+    arguments = argparse.ArgumentParser(prog="task_memory", description=__doc__)
+    arguments.add_argument("--version", action="version", version=__version__)
+    arguments.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     Service().run()
+
+
+if __name__ == "__main__":
+    main()
