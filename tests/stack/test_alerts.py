@@ -197,11 +197,11 @@ def stop_burning(victim: Victim) -> None:
 
 FILLED = ("scheduler", "webserver", "worker", "postgres")
 # Reads pages at random of a file that does not fit beside what is held.
-THRASH = f"""head -c 300000000 /dev/zero > {FAULT}.file; python3 -c '
+THRASH = f"""head -c 130000000 /dev/zero > {FAULT}.file; python3 -c '
 import os, random
 file = os.open("{FAULT}.file", os.O_RDONLY)
 os.posix_fadvise(file, 0, 0, os.POSIX_FADV_RANDOM)
-while os.pread(file, 4096, random.randrange(0, 300_000_000, 4096)): pass
+while os.pread(file, 4096, random.randrange(0, 130_000_000, 4096)): pass
 ' &"""
 
 
@@ -367,6 +367,8 @@ def victim(
         broken.unlink()
         fast.start()
         wait_until(lambda: not fast.fires(Alert("ImportErrors")), "no import errors", timeout=CLEARS)
+        # Of a worker that was killed, Airflow takes the tasks for running until their heartbeat is 300 s old.
+        wait_until(lambda: not fast.query("airflow_queue_running_tasks > 0"), "no task of before to run", timeout=400)
         yield Victim(stack, cli, dags_folder, fast)
     finally:
         broken.write_text(text)
