@@ -13,6 +13,13 @@ from windtunnel.sample import FILES, FOLDER
 from windtunnel.settings import ROOT, EnvironmentFile
 from windtunnel.stack import Stack
 
+# What breaks the stack comes last, and what looks at its traces after it.
+LAST = ["test_task_memory", "test_alerts", "test_early_warning", "test_oom", "test_what_faults_show"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LAST.index(item.path.stem) if item.path.stem in LAST else -1)
+
 
 @pytest.fixture(scope="session")
 def dags_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

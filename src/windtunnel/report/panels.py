@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from windtunnel.errors import WindtunnelError
+from windtunnel.errors import QueryFailed
 from windtunnel.prometheus import Prometheus, Series, Span
 from windtunnel.report import tables, units, variables
 from windtunnel.report.contents import Bars, Chart, Content, Empty, Figure, Figures, Level, Line, Text, known
@@ -48,9 +48,7 @@ def content(panel: Panel, prometheus: Prometheus, span: Span, known_variables: M
         return Text(variables.put_in(str(panel.option("content", "")), known_variables))
     try:
         answers = [(target, _ask(panel, target, prometheus, span, known_variables)) for target in panel.targets]
-    except WindtunnelError as error:
-        if error.exit_code != WindtunnelError.exit_code:
-            raise
+    except QueryFailed as error:
         return Empty(error.message, failed=True)
     if not any(known(series.values) for _, found in answers for series in found):
         return _nothing(panel)
