@@ -58,7 +58,7 @@ class Panels(HTMLParser):
 @pytest.fixture(scope="module")
 def worked(cli: CommandLine) -> CommandLine:
     """A stack in which tasks have just ended, so that the gauges of tasks are there."""
-    cli("run", "pubmed_rebuild", "--timeout", "300")
+    cli("run", "selftest.dashboards", "--timeout", "300")
     return cli
 
 
