@@ -13,15 +13,17 @@ from windtunnel.sample import FILES, FOLDER
 from windtunnel.settings import ROOT, EnvironmentFile
 from windtunnel.stack import Stack
 
-# Its figures are of the only run of a DAG that others run too.
-FIRST = "test_metrics"
+HERE = Path(__file__).parent
+# What a user sees first; then figures of the only run of a DAG that other tests run too.
+FIRST = ["test_up", "test_metrics"]
 # What breaks the stack comes last, and what looks at its traces after it.
 LAST = ["test_task_memory", "test_alerts", "test_early_warning", "test_oom", "test_what_faults_show"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    place = {FIRST: -2} | {name: number for number, name in enumerate(LAST)}
-    items.sort(key=lambda item: place.get(item.path.stem, -1) if item.path.parent == Path(__file__).parent else -3)
+    files = sorted({item.path.stem for item in items if item.path.parent == HERE} - {*FIRST, *LAST})
+    order = [*FIRST, *files, *LAST]
+    items.sort(key=lambda item: order.index(item.path.stem) if item.path.parent == HERE else -1)
 
 
 @pytest.fixture(scope="session")
