@@ -6,6 +6,7 @@ Only Airflow's API must answer; what else cannot be seen becomes a gap in the ev
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any, TypeVar
 
 import httpx
@@ -69,6 +70,10 @@ class _Gathering:
         self._stack = stack
         self._api: AirflowAPI = stack.api()
         self._gaps: list[str] = []
+
+    @cached_property
+    def _prometheus(self) -> Prometheus:
+        return Prometheus(self._stack.url("prometheus"))
 
     def of(self, dag_id: str, task_id: str | None, run_id: str | None) -> Evidence:
         dag = self._api.dag(dag_id) or find_dag(self._api, dag_id, discovery=0)
@@ -177,7 +182,7 @@ class _Gathering:
 
     def _figure(self, query: str, otherwise: int | None = None) -> int | None:
         now = time.time()
-        found = Prometheus(self._stack.url("prometheus")).instant(query, Span(now, now, 1))
+        found = self._prometheus.instant(query, Span(now, now, 1))
         return int(found[0].values[0]) if found else otherwise
 
     def _history(self, key: tuple[str, str, str, int]) -> tuple[Verdict | None, Memory | None]:
