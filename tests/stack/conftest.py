@@ -61,8 +61,9 @@ def stack(cli: CommandLine) -> Stack:
     return Stack(EnvironmentFile(cli.name))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def warehouse_dsn(cli: CommandLine) -> str:
+    """Asked anew by each module: Docker gives a container that starts again another free port."""
     return str(cli.json("credentials")["warehouse"]["dsn"])
 
 
