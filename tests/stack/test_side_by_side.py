@@ -1,8 +1,10 @@
 """A second stack beside the first; light mode, and plain compose without any .env, are shown on the way."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from python_on_whales import docker
@@ -14,8 +16,20 @@ from windtunnel.wait import wait_until
 
 
 @pytest.fixture
-def second(cli: CommandLine) -> Iterator[CommandLine]:
-    second = CommandLine(f"{cli.name}-b", cli.environ)
+def idle_dags(dags_folder: Path, tmp_path: Path) -> Path:
+    """The project's DAGs and one of the tests': the others' schedules would keep the second stack from being idle."""
+    folder = tmp_path / "dags"
+    shutil.copytree(dags_folder, folder, ignore=shutil.ignore_patterns("selftest", "__pycache__"))
+    shutil.copy(dags_folder / "selftest/selftest.py", folder)
+    for path in (tmp_path, *tmp_path.parents[:2]):
+        path.chmod(0o755)
+    return folder
+
+
+@pytest.fixture
+def second(cli: CommandLine, idle_dags: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CommandLine]:
+    monkeypatch.setenv("DAGS_FOLDER", str(idle_dags))
+    second = CommandLine(f"{cli.name}-b", {"DAGS_FOLDER": str(idle_dags)})
     try:
         yield second
     finally:
