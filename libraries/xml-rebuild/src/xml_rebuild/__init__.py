@@ -1,0 +1,1 @@
+"""Rebuilds a relational database from a multi-gigabyte XML file, fast and in bounded memory."""
