@@ -73,7 +73,7 @@ class _File:
     def __init__(self, path: Path) -> None:
         self._packed = path.open("rb")
         self._size = os.fstat(self._packed.fileno()).st_size
-        self._plain: IO[bytes] = gzip.open(self._packed) if path.suffix == ".gz" else self._packed  # type: ignore[assignment]
+        self._plain: IO[bytes] = gzip.GzipFile(fileobj=self._packed) if path.suffix == ".gz" else self._packed  # type: ignore[assignment]
         self._buffer = b""
         self.records = self._read()
 
@@ -93,7 +93,8 @@ class _File:
     def until(self, mark: bytes) -> bytes:
         """What stands before `mark`."""
         while (place := self._buffer.find(mark)) < 0:
-            self._more()
+            if not self._more():
+                raise ValueError(f"No {mark.decode()} in {self._packed.name}")
         return self._buffer[:place]
 
     def _read(self) -> Iterator[bytes]:
