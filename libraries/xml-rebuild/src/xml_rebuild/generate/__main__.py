@@ -40,7 +40,9 @@ def _parser() -> argparse.ArgumentParser:
 def _document(options: argparse.Namespace) -> Made:
     if options.kind == "pubmed":
         return pubmed.document(options.files)
-    return {"onix": onix, "unixref": unixref}[options.kind].document(options.seed)
+    if options.kind == "onix":
+        return onix.document(options.seed)
+    return unixref.document(options.seed)
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from typing import IO
 from xml_rebuild.generate.output import Made
 
 _BLOCK = 2**20
+_ROOT = b"<PubmedArticleSet"
 _START = b"<PubmedArticle>"
 _END = b"</PubmedArticle>"
 _PMID = re.compile(rb'(<PMID Version="\d+">)(\d+)(</PMID>)')
@@ -27,7 +28,8 @@ def document(files: Sequence[Path]) -> Made:
 
 def _prolog(file: Path) -> bytes:
     with _File(file) as opened:
-        return opened.until(_START)
+        before = opened.until(_START)
+    return before[: before.index(b">", before.index(_ROOT)) + 1] + b"\n"
 
 
 def _renumbered(files: Sequence[Path]) -> Iterator[bytes]:

@@ -225,10 +225,12 @@ class _Works:
 
     def _dates(self, name: str) -> str:
         """One or two, each as far as it is known: year, month or day."""
-        kinds = self._chance.choice(
-            (({},), ({"media_type": "print"},), ({"media_type": "online"}, {"media_type": "print"}))
+        forms: tuple[list[dict[str, str]], ...] = (
+            [{}],
+            [{"media_type": "print"}],
+            [{"media_type": "online"}, {"media_type": "print"}],
         )
-        return "".join(self._date(name, kind) for kind in kinds)
+        return "".join(self._date(name, kind) for kind in self._chance.choice(forms))
 
     def _date(self, name: str, kind: dict[str, str]) -> str:
         day = self._some(0.5, _element("day", self._two(28)))
@@ -263,18 +265,15 @@ class _Works:
 
     def _citation(self, number: int) -> str:
         kind = self._chance.random()
-        doi = _element(
-            "doi",
-            f"10.{5000 + self._chance.randrange(97)}/made.j.{self._chance.randrange(10**6)}",
-            provider="publisher",
-        )
+        cited = f"10.{5000 + self._chance.randrange(97)}/made.j.{self._chance.randrange(10**6)}"
+        doi = _element("doi", cited, provider="publisher")
         if kind < 0.25:
-            parts = (self._some(0.3, doi), _element("unstructured_citation", self._text.marked()))
+            content = self._some(0.3, doi) + _element("unstructured_citation", self._text.marked())
         elif kind < 0.3:
-            parts = (doi,)
+            content = doi
         else:
-            parts = (self._cited_article(), self._some(0.5, doi))
-        return _group("citation", *parts, key=f"ref{number}")
+            content = self._cited_article() + self._some(0.5, doi)
+        return _group("citation", content, key=f"ref{number}")
 
     def _cited_article(self) -> str:
         return "".join(

@@ -10,6 +10,7 @@ _FOREIGN = (
 )  # fmt: skip
 _WRITTEN = ("R&amp;D", "p&lt;0.05", "A&gt;B", "&quot;so&quot;", "d&apos;or", "caf&#233;", "&#x1F9EC;", "&#8211;")
 _MARKUP = ("i", "b", "sub", "sup", "em")
+_USUAL_WORDS = 500
 _PHRASES = 3000
 
 
@@ -18,7 +19,8 @@ class Vocabulary:
 
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
-        self._words = [self._new_word() for _ in range(600)]
+        unusual = [*map(escape, _FOREIGN), *_WRITTEN]
+        self._words = unusual * 3 + [self._new_word() for _ in range(_USUAL_WORDS)]
         self._phrases = [self._new_phrase() for _ in range(_PHRASES)]
         self._marked = [self._new_marked() for _ in range(_PHRASES)]
 
@@ -44,11 +46,6 @@ class Vocabulary:
         return ". ".join(self._chance.choices(self._phrases, k=self._chance.randint(1, most))) + "."
 
     def _new_word(self) -> str:
-        kind = self._chance.random()
-        if kind < 0.1:
-            return escape(self._chance.choice(_FOREIGN))
-        if kind < 0.15:
-            return self._chance.choice(_WRITTEN)
         return "".join(self._chance.choices(_SYLLABLES, k=self._chance.randint(1, 4)))
 
     def _new_phrase(self) -> str:
