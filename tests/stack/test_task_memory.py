@@ -71,7 +71,8 @@ def test_the_history_has_each_peak(warehouse_dsn: str, run_id: str, sizes: dict[
 
 
 def test_prometheus_has_each_peak(stack: Stack, run_id: str, sizes: dict[str, int]) -> None:
-    query = f'windtunnel_task_memory_peak_private_bytes{{dag_id="{DAG}", run_id="{run_id}"}}'
+    # What a task tells before its process is found has no component yet.
+    query = f'windtunnel_task_memory_peak_private_bytes{{dag_id="{DAG}", run_id="{run_id}", component="worker"}}'
 
     def all_there() -> list[dict[str, dict[str, str]]] | None:
         found = metric(stack, f"max_over_time({query}[10m])")
@@ -80,7 +81,6 @@ def test_prometheus_has_each_peak(stack: Stack, run_id: str, sizes: dict[str, in
     found = wait_until(all_there, "the peaks of all tasks in Prometheus", timeout=60)
     peaks = {one["metric"]["task_id"]: float(one["value"][1]) for one in found}
     assert wrong(peaks, sizes) == {}
-    assert {one["metric"]["component"] for one in found} == {"worker"}
 
 
 def test_a_healthy_run_has_no_verdict(warehouse_dsn: str, run_id: str) -> None:

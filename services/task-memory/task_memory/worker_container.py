@@ -16,8 +16,8 @@ from task_memory.verdicts import Contender
 # Titles that Airflow's task SDK gives: the supervisor is the Celery pool's process, the task its child.
 TASK = re.compile(r"airflow worker -- (?P<ti>[0-9a-f-]{36})")
 SUPERVISOR = re.compile(r"airflow supervisor: (?P<ti>[0-9a-f-]{36})")
-# A process gets its title after its fork.
-UNTITLED_SECONDS = 2
+# A process gets its title after its fork, on a busy machine seconds after it.
+UNTITLED_SECONDS = 20
 CHILDLESS_SECONDS = 60
 ENDED_SECONDS = 5
 
