@@ -164,7 +164,9 @@ class _Works:
         )
 
     def _book_metadata(self, owner: str, suffix: str) -> str:
-        series = _group("titles", _element("title", self._text.phrase()))
+        number = issn(self._chance.randrange(5000))
+        titles = _group("titles", _element("title", self._text.phrase()))
+        series = _group("series_metadata", titles, self._some(0.8, _element("issn", number, media_type="print")))
         parts = (
             self._some(0.7, self._contributors("editor")),
             self._titles(),
@@ -176,7 +178,7 @@ class _Works:
             self._doi_data(owner, suffix),
         )
         if self._chance.random() < 0.3:
-            return _group("book_series_metadata", _group("series_metadata", series), *parts, **self._language())
+            return _group("book_series_metadata", series, *parts, **self._language())
         return _group("book_metadata", *parts, **self._language())
 
     def _place(self) -> str:
@@ -278,6 +280,7 @@ class _Works:
     def _cited_article(self) -> str:
         return "".join(
             (
+                self._some(0.1, _element("issn", issn(self._chance.randrange(5000)))),
                 self._some(0.9, _element("journal_title", self._text.phrase())),
                 self._some(0.95, _element("author", self._text.name())),
                 self._some(0.8, _element("volume", str(self._chance.randint(1, 300)))),
