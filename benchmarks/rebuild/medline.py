@@ -8,7 +8,8 @@ from citations import models
 from lxml import etree
 from lxml.etree import _Element as Element
 
-MONTHS = {name: at for at, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), start=1)}
+_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+MONTHS = {name: at for at, name in enumerate(_NAMES, start=1)}
 LARGEST_INTEGER = 2**31 - 1
 
 

@@ -1,0 +1,38 @@
+"""xml-rebuild over several processes, as Airflow's mapped tasks do it: begin, then workers on shards, then finish.
+
+python ours_shards.py begin|finish SOURCE DSN FOLDER
+python ours_shards.py work SOURCE DSN FOLDER WORKER WORKERS
+"""
+
+import pickle
+import sys
+from pathlib import Path
+
+from xml_rebuild.checks import check
+from xml_rebuild.finish import finish
+from xml_rebuild.load import load_part
+from xml_rebuild.publish import publish
+from xml_rebuild.schema import begin
+
+from xml_rebuild.mapping import Mapping
+from xml_rebuild.source import locate
+
+SCHEMA = "bench"
+PART_BYTES = 2**26
+
+
+def main(step: str, source: str, dsn: str, folder: str, worker: str = "0", workers: str = "1") -> None:
+    mapping, parts = Mapping.load("pubmed"), Path(folder, "parts")
+    if step == "begin":
+        parts.write_bytes(pickle.dumps(begin(dsn, mapping, SCHEMA, locate(source), PART_BYTES)))
+    elif step == "work":
+        for part in pickle.loads(parts.read_bytes())[int(worker) :: int(workers)]:
+            load_part(dsn, mapping, SCHEMA, part)
+    else:
+        finish(dsn, mapping, SCHEMA)
+        check(dsn, mapping, SCHEMA)
+        publish(dsn, SCHEMA)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
