@@ -17,6 +17,7 @@ from rich.table import Table
 from windtunnel import engine, runs, selftest
 from windtunnel import explain as explanation
 from windtunnel import up as bring_up
+from windtunnel.bench.command import app as bench
 from windtunnel.console import err, out
 from windtunnel.doctor import diagnose
 from windtunnel.errors import MachineUnfit, UsageError, WindtunnelError
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from windtunnel.report.build import Summary
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
+app.add_typer(bench, name="bench")
 stack_name = os.environ.get("WINDTUNNEL_NAME", "windtunnel")
 
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]

@@ -1,6 +1,7 @@
 """The files that are made from the tables: settings, exit codes, images, command line. A test holds them to it."""
 
 import inspect
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -71,12 +72,20 @@ def command_line() -> str:
     from windtunnel.cli import app
 
     lines = ["# Command line", "", MADE]
-    for name, command in sorted(vars(get_command(app))["commands"].items()):
-        if not command.hidden:
-            lines += ["", f"## {name}", "", _prose(command.help or "")]
-            options = [parameter for parameter in command.params if parameter.name not in ("help", "context")]
-            lines += [""] * bool(options) + [f"- `{_spelling(p)}`: {p.help or ''}" for p in options]
+    for name, command in _verbs(get_command(app)):
+        lines += ["", f"## {name}", "", _prose(command.help or "")]
+        options = [parameter for parameter in command.params if parameter.name not in ("help", "context")]
+        lines += [""] * bool(options) + [f"- `{_spelling(p)}`: {p.help or ''}" for p in options]
     return "\n".join([*lines, ""])
+
+
+def _verbs(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Each verb that is not hidden, by all the words that call it."""
+    for name, command in sorted(group.commands.items()):
+        if hasattr(command, "commands"):
+            yield from _verbs(command, f"{before}{name} ")
+        elif not command.hidden:
+            yield f"{before}{name}", command
 
 
 def _prose(help: str) -> str:
