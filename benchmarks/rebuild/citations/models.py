@@ -1,4 +1,7 @@
-"""The tables as Django has them: keys and indexes are there before the first row."""
+"""The tables as Django has them: keys and indexes are there before the first row.
+
+Indexes are named in Meta: `db_index` would add one more for LIKE to each column of text.
+"""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -24,7 +27,7 @@ class Article(models.Model):
     status = models.TextField(**TEXT)
     pub_model = models.TextField(**TEXT)
     publication_status = models.TextField(**TEXT)
-    nlm = models.ForeignKey(Journal, models.DO_NOTHING, null=True)
+    nlm = models.ForeignKey(Journal, models.DO_NOTHING, null=True, db_index=False)
     issn = models.TextField(**TEXT)
     issn_type = models.TextField(**TEXT)
     volume = models.TextField(**TEXT)
@@ -43,6 +46,7 @@ class Article(models.Model):
 
     class Meta:
         db_table = "article"
+        indexes = (models.Index(fields=["nlm"]),)
 
 
 class Part(models.Model):
@@ -51,6 +55,15 @@ class Part(models.Model):
     pk = models.CompositePrimaryKey("article_id", "position")
     article = models.ForeignKey(Article, models.DO_NOTHING, db_column="pmid", db_index=False)
     position = models.IntegerField()
+
+    class Meta:
+        abstract = True
+
+
+class PartOfPart(Part):
+    """What belongs to a part: its key to that part is one of two columns, in `KEYS`, and holds it to the article too."""
+
+    article = models.ForeignKey(Article, models.DO_NOTHING, db_column="pmid", db_index=False, db_constraint=False)
 
     class Meta:
         abstract = True
@@ -70,7 +83,7 @@ class Author(Part):
         db_table = "author"
 
 
-class Affiliation(Part):
+class Affiliation(PartOfPart):
     pk = models.CompositePrimaryKey("article_id", "author_position", "position")
     author_position = models.IntegerField()
     affiliation = models.TextField(**TEXT)
@@ -80,15 +93,16 @@ class Affiliation(Part):
 
 
 class MeshHeading(Part):
-    descriptor_ui = models.TextField(db_index=True, **TEXT)
+    descriptor_ui = models.TextField(**TEXT)
     descriptor = models.TextField(**TEXT)
     major_topic = models.BooleanField()
 
     class Meta:
         db_table = "mesh_heading"
+        indexes = (models.Index(fields=["descriptor_ui"]),)
 
 
-class MeshQualifier(Part):
+class MeshQualifier(PartOfPart):
     pk = models.CompositePrimaryKey("article_id", "heading_position", "position")
     heading_position = models.IntegerField()
     qualifier_ui = models.TextField(**TEXT)
@@ -101,10 +115,11 @@ class MeshQualifier(Part):
 
 class Identifier(Part):
     id_type = models.TextField(**TEXT)
-    value = models.TextField(db_index=True, **TEXT)
+    value = models.TextField(**TEXT)
 
     class Meta:
         db_table = "identifier"
+        indexes = (models.Index(fields=["value"]),)
 
 
 class Grant(Part):
@@ -119,12 +134,13 @@ class Grant(Part):
 
 class Citation(Part):
     citation = models.TextField(**TEXT)
-    cited_pmid = models.IntegerField(null=True, db_index=True)
+    cited_pmid = models.IntegerField(null=True)
     doi = models.TextField(**TEXT)
     pmcid = models.TextField(**TEXT)
 
     class Meta:
         db_table = "citation"
+        indexes = (models.Index(fields=["cited_pmid"]),)
 
 
 class PublicationType(Part):
