@@ -8,7 +8,7 @@ from lxml import etree
 from windtunnel.bench import inputs
 from windtunnel.bench.inputs import FORMATS, Document, beginning
 from windtunnel.bench.size import shown, size_of
-from windtunnel.errors import UsageError, WindtunnelError
+from windtunnel.errors import DiskFull, UsageError, WindtunnelError
 
 
 def document(path: Path, records: int) -> Document:
@@ -61,3 +61,20 @@ def test_what_is_no_size_is_refused(text: str) -> None:
 @pytest.mark.parametrize(("size", "text"), [(3 * 10**9, "3 GB"), (200_001_234, "200 MB"), (17, "17")])
 def test_a_size_is_shown_in_its_own_unit(size: int, text: str) -> None:
     assert shown(size) == text
+
+
+def test_too_little_disk_is_said_before_anything_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inputs, "CACHE", tmp_path)
+    with pytest.raises(DiskFull, match=r"expected at least 4e\+09 GB"):
+        inputs.made("onix", 10**18, "/nowhere/python", print)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_documents_of_another_generator_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inputs, "CACHE", tmp_path)
+    monkeypatch.setattr(inputs, "_need_room", lambda _: None)
+    monkeypatch.setattr(inputs, "_generate", lambda *arguments: arguments[3].touch())
+    for name in ("onix-0-5.xml", "onix-0-5.xml.gz", "pubmed-0-5.xml"):
+        (tmp_path / name).touch()
+    document = inputs.made("onix", 5, "/nowhere/python", print)
+    assert {one.name for one in tmp_path.iterdir()} == {document.path.name, "pubmed-0-5.xml"}

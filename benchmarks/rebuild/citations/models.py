@@ -61,7 +61,7 @@ class Part(models.Model):
 
 
 class PartOfPart(Part):
-    """What belongs to a part: its key to that part is one of two columns, in `KEYS`, and holds it to the article too."""
+    """What belongs to a part, and by the part's key, which is in `KEYS`, to the article."""
 
     article = models.ForeignKey(Article, models.DO_NOTHING, db_column="pmid", db_index=False, db_constraint=False)
 

@@ -4,7 +4,7 @@ import gzip
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,11 +13,13 @@ from windtunnel import sample
 from windtunnel.bench import counts
 from windtunnel.bench.size import shown
 from windtunnel.bench.tools import CACHE, LIBRARY
-from windtunnel.errors import WindtunnelError
+from windtunnel.errors import DiskFull, WindtunnelError
 from windtunnel.machine import run
 
 Report = Callable[[str], None]
 BLOCK = 2**20
+#: Postgres' max_wal_size, with what it goes over that.
+LOG = 3 * 10**9
 #: As NLM packs its files.
 GZIP_LEVEL = 6
 
@@ -83,11 +85,35 @@ class Document:
 
 def made(name: str, size: int, interpreter: str, report: Report) -> Document:
     """The document of a format in about `size` bytes."""
-    path = CACHE / f"{name}-{_generation()}-{size}.xml"
+    kept = f"{name}-{_generation()}-"
+    path = CACHE / f"{kept}{size}.xml"
     if not path.exists():
+        _discard([old for old in CACHE.glob(f"{name}-*") if not old.name.startswith(kept)])
+        _need_room(size)
         report(f"making {shown(size)} of {name}")
         _generate(name, size, interpreter, path, report)
     return Document(FORMATS[name], path)
+
+
+def _discard(documents: Iterable[Path]) -> None:
+    for document in documents:
+        document.unlink()
+
+
+def _need_room(size: int) -> None:
+    """For the document, its copy in gzip, and a database with its indexes and log.
+
+    Raises:
+        DiskFull: there is not enough of it.
+    """
+    CACHE.mkdir(parents=True, exist_ok=True)
+    needed, free = 4 * size + LOG, shutil.disk_usage(CACHE).free
+    if free < needed:
+        raise DiskFull(
+            f"free disk at {CACHE}: expected at least {shown(needed)} for documents of {shown(size)}, "
+            f"found {shown(free)}",
+            "free some space, or take a smaller --size",
+        )
 
 
 def _generation() -> str:
@@ -99,7 +125,6 @@ def _generation() -> str:
 
 
 def _generate(name: str, size: int, interpreter: str, path: Path, report: Report) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     files = [str(file) for file in sample.fetch(report)] if name == "pubmed" else []
     command = [interpreter, "-m", "xml_rebuild.generate", name, "--size", str(size), "--out", str(partial), *files]
