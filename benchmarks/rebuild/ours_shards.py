@@ -12,19 +12,18 @@ from xml_rebuild.checks import check
 from xml_rebuild.finish import finish
 from xml_rebuild.load import load_part
 from xml_rebuild.publish import publish
-from xml_rebuild.schema import begin
 
 from xml_rebuild.mapping import Mapping
 from xml_rebuild.source import locate
+from xml_rebuild.staging import begin
 
 SCHEMA = "bench"
-PART_BYTES = 2**26
 
 
 def main(step: str, source: str, dsn: str, folder: str, worker: str = "0", workers: str = "1") -> None:
     mapping, parts = Mapping.load("pubmed"), Path(folder, "parts")
     if step == "begin":
-        parts.write_bytes(pickle.dumps(begin(dsn, mapping, SCHEMA, locate(source), PART_BYTES)))
+        parts.write_bytes(pickle.dumps(begin(dsn, mapping, SCHEMA, locate(source))))
     elif step == "work":
         for part in pickle.loads(parts.read_bytes())[int(worker) :: int(workers)]:
             load_part(dsn, mapping, SCHEMA, part)

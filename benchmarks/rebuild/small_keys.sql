@@ -1,14 +1,3 @@
--- Before the keys: their indexes are then logged once, as they are built.
-ALTER TABLE journal SET LOGGED;
-ALTER TABLE article SET LOGGED;
-ALTER TABLE author SET LOGGED;
-ALTER TABLE affiliation SET LOGGED;
-ALTER TABLE mesh_heading SET LOGGED;
-ALTER TABLE mesh_qualifier SET LOGGED;
-ALTER TABLE "grant" SET LOGGED;
-ALTER TABLE citation SET LOGGED;
-ALTER TABLE publication_type SET LOGGED;
-
 ALTER TABLE journal ADD PRIMARY KEY (nlm_id);
 ALTER TABLE article ADD PRIMARY KEY (pmid);
 ALTER TABLE author ADD PRIMARY KEY (pmid, position);

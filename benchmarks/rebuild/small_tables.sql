@@ -1,13 +1,13 @@
 -- The tables of pubmed_small.yml: what pubmed_parser's records can fill.
 
-CREATE UNLOGGED TABLE journal (
+CREATE TABLE journal (
     nlm_id text NOT NULL,
     title text,
     medline_ta text,
     issn_linking text,
     country text
 );
-CREATE UNLOGGED TABLE article (
+CREATE TABLE article (
     pmid integer NOT NULL,
     nlm_id text,
     volume text,
@@ -20,7 +20,7 @@ CREATE UNLOGGED TABLE article (
     languages text[],
     doi text
 );
-CREATE UNLOGGED TABLE author (
+CREATE TABLE author (
     pmid integer NOT NULL,
     position integer NOT NULL,
     last_name text,
@@ -28,18 +28,18 @@ CREATE UNLOGGED TABLE author (
     initials text,
     identifier text
 );
-CREATE UNLOGGED TABLE affiliation (
+CREATE TABLE affiliation (
     pmid integer NOT NULL,
     author_position integer NOT NULL,
     affiliation text
 );
-CREATE UNLOGGED TABLE mesh_heading (
+CREATE TABLE mesh_heading (
     pmid integer NOT NULL,
     position integer NOT NULL,
     descriptor_ui text,
     descriptor text
 );
-CREATE UNLOGGED TABLE mesh_qualifier (
+CREATE TABLE mesh_qualifier (
     pmid integer NOT NULL,
     heading_position integer NOT NULL,
     position integer NOT NULL,
@@ -47,7 +47,7 @@ CREATE UNLOGGED TABLE mesh_qualifier (
     qualifier text,
     major_topic boolean
 );
-CREATE UNLOGGED TABLE "grant" (
+CREATE TABLE "grant" (
     pmid integer NOT NULL,
     position integer NOT NULL,
     grant_id text,
@@ -55,13 +55,13 @@ CREATE UNLOGGED TABLE "grant" (
     agency text,
     country text
 );
-CREATE UNLOGGED TABLE citation (
+CREATE TABLE citation (
     pmid integer NOT NULL,
     position integer NOT NULL,
     citation text,
     cited_pmid integer
 );
-CREATE UNLOGGED TABLE publication_type (
+CREATE TABLE publication_type (
     pmid integer NOT NULL,
     position integer NOT NULL,
     type_ui text,

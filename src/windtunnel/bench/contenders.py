@@ -54,7 +54,7 @@ class Contender:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """What its processes find in their environment, besides the password."""
+        """What its processes find in their environment, besides what libpq needs."""
         return {"PYTHONPATH": str(LIBRARY)} if self.exact else {}
 
 

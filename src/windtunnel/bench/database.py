@@ -16,6 +16,14 @@ from windtunnel.machine import run
 from windtunnel.stack import Stack
 from windtunnel.wait import wait_until
 
+#: What the library sets for its own sessions; here for all, so that none is slower for want of a setting.
+SESSION = {
+    "synchronous_commit": "off",
+    "work_mem": "64MB",
+    "maintenance_work_mem": "128MB",
+    "max_parallel_maintenance_workers": "1",
+    "default_toast_compression": "lz4",
+}
 PERSISTENCE = {"p": "permanent", "u": "unlogged", "t": "temporary"}
 
 
@@ -47,8 +55,16 @@ class Server:
     described: dict[str, Any]
 
     def dsn(self, database: str) -> str:
-        """Where a database is; the password is handed over in PGPASSWORD."""
+        """Where a database is; `environment` has the password."""
         return f"postgresql://postgres@{self.host}:{self.port}/{database}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What libpq, and so every contender, takes from the environment to connect."""
+        return {
+            "PGPASSWORD": self.password,
+            "PGOPTIONS": " ".join(f"-c {name}={value}" for name, value in SESSION.items()),
+        }
 
     @contextmanager
     def fresh_database(self, name: str) -> Iterator[str]:
@@ -148,6 +164,7 @@ def _options(service: dict[str, Any]) -> list[str]:
 def _described(service: dict[str, Any]) -> dict[str, Any]:
     return {
         "image": service["image"],
+        "session": SESSION,
         "settings": [word for word in service["command"] if "=" in word],
         "memory_bytes": int(service["mem_limit"]),
         "cpus": service["cpus"],

@@ -86,7 +86,7 @@ def _in_turns(entries: Sequence[Entry], rounds: int) -> Iterator[Entry]:
 
 def _run(entry: Entry, server: Server, python: str) -> Run:
     contender, document = entry.contender, entry.document
-    environment = {**contender.environment, "PGPASSWORD": server.password}
+    environment = {**contender.environment, **server.environment}
     document.read_once()
     try:
         gunzip = _gunzip(document, python) if contender.packed else None
