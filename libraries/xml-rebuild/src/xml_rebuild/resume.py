@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import urllib3
 from botocore import exceptions as boto
-from tenacity import RetryError, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import RetryError, Retrying, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
 
 from xml_rebuild.errors import ChangedObject, MissingObject, RebuildError
 
@@ -42,7 +42,9 @@ def passes(error: BaseException) -> bool:
 
 #: Attempts for the next byte, about a minute in all; a caller's own differ in their `stop`, `wait` or `sleep`.
 PATIENCE = Retrying(
-    retry=retry_if_exception(passes), stop=stop_after_attempt(8), wait=wait_exponential_jitter(initial=0.5, max=30)
+    retry=retry_if_exception(passes),
+    stop=stop_after_attempt(8),
+    wait=wait_exponential(multiplier=0.5, max=30) + wait_random(0, 1),
 )
 
 
