@@ -38,10 +38,17 @@ def new_verdicts(cli: CommandLine, warehouse_dsn: str) -> Callable[[str], Verdic
     return lambda dag_id: wait_until(lambda: found(dag_id), f"a verdict on {dag_id}", timeout=10)
 
 
-def outcomes(warehouse_dsn: str, run_id: str) -> dict[str, str]:
+def ended(warehouse_dsn: str, run_id: str, outcomes: dict[str, str]) -> bool:
+    """Whether these tasks of the run have, within some seconds, the outcomes; they are written once a second."""
     statement = "SELECT task_id, outcome FROM windtunnel.task_memory WHERE run_id = %s"
-    with psycopg.connect(warehouse_dsn) as warehouse:
-        return dict(warehouse.execute(statement, (run_id,)).fetchall())
+
+    def as_told() -> bool:
+        with psycopg.connect(warehouse_dsn) as warehouse:
+            found = dict(warehouse.execute(statement, (run_id,)).fetchall())
+        assert outcomes.items() <= found.items(), found
+        return True
+
+    return wait_until(as_told, f"the outcomes {outcomes}", timeout=30)
 
 
 def alert_of(stack: Stack, verdict: dict[str, Any]) -> dict[str, Any]:
@@ -68,7 +75,7 @@ def test_killed_for_its_own_growth(
     assert 0.98 * verdict["limit_bytes"] < verdict["container_peak_bytes"] <= verdict["limit_bytes"]
     assert 0.7 * verdict["limit_bytes"] < verdict["task_peak_bytes"] < verdict["limit_bytes"]
     assert verdict["neighbours"][0]["task_id"] == "stays"
-    assert outcomes(warehouse_dsn, verdict["run_id"]) == {"grows": "oom", "stays": "success"}
+    assert ended(warehouse_dsn, verdict["run_id"], {"grows": "oom", "stays": "success"})
     alert = alert_of(stack, verdict)
     assert alert["labels"]["severity"] == "page" and alert["labels"]["environment"] == cli.name
     assert "selftest_oom_task.grows" in alert["annotations"]["summary"]
@@ -84,7 +91,7 @@ def test_killed_for_anothers_growth(
     culprit = verdict["neighbours"][0]
     assert (culprit["dag_id"], culprit["task_id"]) == ("selftest_oom_neighbour", "grows")
     assert culprit["growth_bytes"] > 200 * 10**6
-    assert outcomes(warehouse_dsn, verdict["run_id"])["steady"] == "oom"
+    assert ended(warehouse_dsn, verdict["run_id"], {"steady": "oom"})
     assert "another's memory" in alert_of(stack, verdict)["annotations"]["summary"]
 
 
@@ -102,7 +109,7 @@ def test_lost_with_its_container(
         ("stays", "container"),
     ]
     assert {verdict["neighbours"][0]["task_id"] for verdict in verdicts} == {"grows"}
-    assert outcomes(warehouse_dsn, verdicts[0]["run_id"]) == {"grows": "oom", "stays": "oom"}
+    assert ended(warehouse_dsn, verdicts[0]["run_id"], {"grows": "oom", "stays": "oom"})
     for verdict in verdicts:
         assert "lost with its container" in alert_of(stack, verdict)["annotations"]["summary"]
     assert stack.container("worker").restarts == restarts + 1
