@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import not_
 
 import psycopg
 from psycopg import Connection, sql
 from psycopg.conninfo import make_conninfo
-from psycopg.errors import LockNotAvailable
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from xml_rebuild.errors import Busy
 
 #: Seconds that a call waits for another rebuild of the same schema before it raises Busy.
 WAIT = 10.0
+_ASK_AGAIN = 0.1
 _LOCK = "hashtextextended(%s, 0)"
 # Minutes of silence are normal while the other side works; a peer that vanished is noticed all the same.
 _KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 6}
@@ -74,11 +76,15 @@ def jointly(connection: Connection, schema: str, wait: float = WAIT) -> Iterator
 @contextmanager
 def _locked(connection: Connection, schema: str, wait: float, kind: str) -> Iterator[None]:
     name = [f"xml_rebuild {schema}"]
+
+    def taken() -> bool:
+        return connection.execute(f"SELECT pg_try_advisory_lock{kind}({_LOCK})", name).fetchone() == (True,)
+
+    # Asking again, since whoever queues for the lock exclusively would keep a rebuild's own sessions from joining it.
+    asking = Retrying(retry=retry_if_result(not_), stop=stop_after_delay(wait), wait=wait_fixed(_ASK_AGAIN))
     try:
-        with connection.transaction():
-            set_lock_timeout(connection, f"{max(1, round(wait * 1000))}ms")
-            connection.execute(f"SELECT pg_advisory_lock{kind}({_LOCK})", name)
-    except LockNotAvailable as error:
+        asking(taken)
+    except RetryError as error:
         raise _busy(schema) from error
     try:
         yield

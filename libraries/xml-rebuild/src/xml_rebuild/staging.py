@@ -44,7 +44,7 @@ class NotLoaded(RebuildError):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One rebuild, as the table RUN has it; `rows` by table and `removed` records by rule are those of finished tables."""
+    """One rebuild, as the table RUN has it; `rows` by table and `removed` records by rule are of finished tables."""
 
     id: str
     fingerprint: str
