@@ -1,12 +1,22 @@
 """A chunk of records → COPY text of every table."""
 
+import threading
 from dataclasses import dataclass
 
-from xml_rebuild.document import Chunk, Prolog
-from xml_rebuild.mapping import Mapping
+from lxml import etree
 
-#: What every text cell stands between; the QUOTE of the COPY that takes the text.
-QUOTE = "\x7f"
+from xml_rebuild.cells import Cells, Misfit, by_section, count
+from xml_rebuild.document import Chunk, Prolog
+from xml_rebuild.engine import Engine
+from xml_rebuild.errors import MalformedXML, WrongContent, WrongMapping
+from xml_rebuild.layout import QUOTE
+from xml_rebuild.mapping import Mapping
+from xml_rebuild.records import RecordTags
+from xml_rebuild.reserved import Substitutes, substituted
+
+__all__ = ["QUOTE", "Extracted", "Extractor", "Rejected"]
+
+_EXCERPT = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +38,141 @@ class Extracted:
     rejected: list[Rejected]
 
 
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    offset: int
+    data: bytes
+
+    def rejected(self, reason: str) -> Rejected:
+        # A character has up to four bytes.
+        text = self.data[: 4 * _EXCERPT].decode(errors="replace")
+        return Rejected(self.offset, reason, text[:_EXCERPT])
+
+
+@dataclass(slots=True)
+class _Read:
+    copies: dict[str, bytes]
+    rows: dict[str, int]
+    records: int
+    misfits: list[Misfit]
+
+
+class _Engines(threading.local):
+    """One engine a thread, for the document that it is at."""
+
+    def __init__(self) -> None:
+        self.prolog: Prolog | None = None
+        self.engine: Engine | None = None
+
+
 class Extractor:
     """Runs a mapping over chunks; one for all threads."""
 
     def __init__(self, mapping: Mapping) -> None:
-        raise NotImplementedError
+        self._mapping = mapping
+        self._tags = RecordTags(mapping.resolve(tag)[1] for tag in mapping.record_tags)
+        self._keys = {record.tag: Cells(record.key) for record in mapping.records}
+        self._cells = {name: Cells(table.all_columns, table) for name, table in mapping.tables.items()}
+        self._engines = _Engines()
 
     def extract(self, prolog: Prolog, chunk: Chunk, record_prefix: str) -> Extracted:
-        """The rows of all whole records in `chunk`; `record_prefix` and six digits are a row's record_no."""
-        raise NotImplementedError
+        """The rows of all whole records in `chunk`; `record_prefix` and six digits are a row's record_no.
+
+        Records that are not well-formed or do not fit are left out and told. Raises MalformedXML or WrongContent for
+        what lies between records, WrongMapping when an expression of the mapping fails.
+        """
+        rejected: list[Rejected] = []
+        pieces: list[_Piece] | None = None
+        try:
+            read = self._read(prolog, chunk.offset, chunk.data, record_prefix)
+        except etree.XMLSyntaxError as error:
+            pieces = self._well_formed(prolog, chunk, error, rejected)
+            read = self._read_pieces(prolog, chunk, pieces, record_prefix)
+        if read.misfits:
+            pieces = self._fitting(self._pieces(chunk) if pieces is None else pieces, read, rejected)
+            read = self._read_pieces(prolog, chunk, pieces, record_prefix)
+        rejected.sort(key=lambda record: record.offset)
+        return Extracted(read.copies, read.rows, read.records, rejected)
+
+    def _engine(self, prolog: Prolog) -> Engine:
+        local = self._engines
+        if local.engine is None or local.prolog != prolog:
+            local.prolog, local.engine = prolog, Engine(self._mapping, prolog)
+        return local.engine
+
+    def _read_pieces(self, prolog: Prolog, chunk: Chunk, pieces: list[_Piece], base: str) -> _Read:
+        return self._read(prolog, chunk.offset, b"".join(piece.data for piece in pieces), base)
+
+    def _read(self, prolog: Prolog, offset: int, data: bytes, base: str) -> _Read:
+        data, substitutes = substituted(data)
+        try:
+            present, found = self._engine(prolog).run(prolog.wrap(data), base)
+        except etree.XSLTError as error:
+            what, step = "Failing expression", "Correct the mapping."
+            raise WrongMapping(what, self._mapping.name, "an XPath that can be evaluated", str(error), step) from error
+        *lines, strays, _ = found
+        self._check_strays(strays, offset)
+        read = _Read({}, {}, 0, [])
+        groups = by_section(lines, sum(1 + len(record.tables) for record in present))
+        for record in present:
+            keys = self._keys[record.tag]
+            own = keys.cleaned(next(groups), substitutes)
+            read.records += count(own)
+            keys.checked(own, read.misfits)
+            for table in record.tables:
+                self._add(read, table, next(groups), substitutes)
+        return self._complete(read)
+
+    def _add(self, read: _Read, table: str, lines: bytes, substitutes: Substitutes | None) -> None:
+        cells = self._cells[table]
+        lines = cells.checked(cells.cleaned(lines, substitutes), read.misfits)
+        read.rows[table] = count(lines)
+        read.copies[table] = lines if substitutes is None else substitutes.restored(lines)
+
+    def _complete(self, read: _Read) -> _Read:
+        for table in self._mapping.tables:
+            read.copies.setdefault(table, b"")
+            read.rows.setdefault(table, 0)
+        return read
+
+    def _check_strays(self, strays: bytes, offset: int) -> None:
+        if strays:
+            found = strays.decode().split("\r")[0]
+            expected = f"nothing but {', '.join(self._mapping.record_tags)} and what `ignore` names"
+            step = "Load the document with its own mapping, or name the element in the mapping's `ignore`."
+            raise WrongContent("Unknown element", f"the records from byte {offset} on", expected, found, step)
+
+    def _pieces(self, chunk: Chunk) -> list[_Piece]:
+        return [_Piece(chunk.offset + start, chunk.data[start:stop]) for start, stop in self._tags.spans(chunk.data)]
+
+    def _well_formed(
+        self, prolog: Prolog, chunk: Chunk, error: etree.XMLSyntaxError, rejected: list[Rejected]
+    ) -> list[_Piece]:
+        good = []
+        for piece in self._pieces(chunk):
+            try:
+                self._engine(prolog).parsed(prolog.wrap(piece.data))
+                good.append(piece)
+            except etree.XMLSyntaxError as fault:
+                rejected.append(piece.rejected(f"not well-formed: {fault.msg}"))
+        self._check_between(prolog, chunk, error)
+        return good
+
+    def _check_between(self, prolog: Prolog, chunk: Chunk, error: etree.XMLSyntaxError) -> None:
+        between, position = [], 0
+        for start, stop in self._tags.spans(chunk.data):
+            between.append(chunk.data[position:start])
+            position = stop
+        between.append(chunk.data[position:])
+        try:
+            self._engine(prolog).parsed(prolog.wrap(b"".join(between)))
+        except etree.XMLSyntaxError as fault:
+            where = f"what lies between the records from byte {chunk.offset} on"
+            step = "Upload the document again."
+            raise MalformedXML("No XML", where, "well-formed XML", str(fault.msg), step) from error
+
+    def _fitting(self, pieces: list[_Piece], read: _Read, rejected: list[Rejected]) -> list[_Piece]:
+        reasons = {misfit.record: misfit.reason for misfit in reversed(read.misfits)}
+        for number, reason in sorted(reasons.items()):
+            rejected.append(pieces[number - 1].rejected(reason))
+        return [piece for number, piece in enumerate(pieces, start=1) if number not in reasons]

@@ -10,13 +10,18 @@ RECORD_NO = "record_no"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: an XPath from the row's node, and what its string value becomes."""
+    """One column: an XPath from the row's node, and what its string value becomes.
+
+    `invalid` says what a value that is not of the column's type does: "reject" the record, or become "null".
+    `separator` and `label` (an XPath from each node) are for the transform `join`.
+    """
 
     name: str
     path: str
     type: str = "text"
     transform: str | None = None
     separator: str = ""
+    label: str | None = None
     default: str | None = None
     required: bool = False
     invalid: str = "reject"
@@ -34,7 +39,7 @@ class ForeignKey:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The element that one record is, the columns that its tables start with, and these tables."""
+    """The element that one record is, the columns that its tables start with, and the names of these tables."""
 
     tag: str
     key: tuple[Column, ...]
@@ -45,8 +50,9 @@ class Record:
 class Table:
     """One table.
 
-    `rows` are the nested steps from the record to the row's node; none means one row a record. `distinct` names the
-    columns of which the last row in record order stays. `key` is the record's, or empty where the table has none.
+    `rows` are the nested steps from the record to the row's node; none means one row a record. `when` is an XPath that
+    must hold on that node. `distinct` names the columns of which the last row in record order stays. `key` is the
+    record's, or empty where the table has none. A table that is not `published` is there for the rules only.
     """
 
     name: str
@@ -59,11 +65,12 @@ class Table:
     foreign_keys: tuple[ForeignKey, ...] = ()
     indexes: tuple[tuple[str, ...], ...] = ()
     distinct: tuple[str, ...] = ()
+    published: bool = True
     comment: str | None = None
 
     @property
     def all_columns(self) -> tuple[Column, ...]:
-        """The published table's columns in their order."""
+        """The columns in the order of the table and of COPY's cells, without RECORD_NO."""
         return (*self.key, *self.columns)
 
     @property
@@ -108,3 +115,8 @@ class Mapping:
     def record_tags(self) -> tuple[str, ...]:
         """The record elements' names, in the order of the mapping."""
         return tuple(record.tag for record in self.records)
+
+    def resolve(self, name: str) -> tuple[str, str]:
+        """Namespace and local name of an element as the mapping writes it; no prefix means no namespace."""
+        prefix, _, local = name.rpartition(":")
+        return (self.namespaces[prefix] if prefix else ""), local
