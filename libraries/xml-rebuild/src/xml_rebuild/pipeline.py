@@ -56,7 +56,7 @@ class Options:
     previous: float | None = DIFFERENCE
     lock_timeout: str = LOCK_TIMEOUT
     wait: float = WAIT
-    unlogged: bool | None = None
+    unlogged: bool = False
 
 
 DEFAULTS = Options()

@@ -101,16 +101,6 @@ def create_schema(connection: Connection, schema: str) -> None:
     connection.execute(sql.SQL(_CREATE_RUN).format(run=sql.Identifier(schema, RUN)))
 
 
-def writes_twice(connection: Connection) -> bool:
-    """Whether the server writes into its log even what it writes to a table made in the same transaction.
-
-    Then an unlogged table costs more than it saves, since making it permanent writes all of its rows to the log, one
-    by one.
-    """
-    row = connection.execute("SHOW wal_level").fetchone()
-    return row != ("minimal",)
-
-
 def create_tables(connection: Connection, mapping: Mapping, schema: str, unlogged: bool) -> None:
     """The mapping's tables, without keys, and the state that must be as lasting as they are."""
     kind = sql.SQL("UNLOGGED" if unlogged else "")

@@ -24,7 +24,6 @@ from xml_rebuild.schema import (
     drop_tables,
     staging_of,
     tables_of,
-    writes_twice,
 )
 from xml_rebuild.session import WAIT, connected, exclusively
 from xml_rebuild.source import Source
@@ -80,13 +79,15 @@ def begin(
     part_bytes: int = PART_BYTES,
     s3: "S3Client | None" = None,
     wait: float = WAIT,
-    unlogged: bool | None = None,
+    unlogged: bool = False,
 ) -> list[Part]:
     """The parts to load for a rebuild of `schema` from `sources`, in load order.
 
-    Goes on with what the staging schema holds if that is of the same sources and mapping, else makes it anew. Its
-    tables are `unlogged` until they are finished; None means: where that is faster, which is at wal_level = minimal.
-    Raises Busy when another rebuild of the schema is at work for longer than `wait` seconds.
+    Goes on with what the staging schema holds if that is of the same sources and mapping, else makes it anew. Raises
+    Busy when another rebuild of the schema is at work for longer than `wait` seconds.
+
+    Tables that are `unlogged` until `finish` makes them permanent save the server's log at wal_level = minimal; even
+    there that takes more time than it saves, and a crash of the server empties them.
     """
     with connected(conninfo) as connection, exclusively(connection, schema, wait):
         return prepare(connection, mapping, schema, sources, part_bytes, s3, unlogged)
@@ -99,7 +100,7 @@ def prepare(
     sources: Sequence[Source],
     part_bytes: int = PART_BYTES,
     s3: "S3Client | None" = None,
-    unlogged: bool | None = None,
+    unlogged: bool = False,
 ) -> list[Part]:
     """`begin` for a session that holds the schema exclusively."""
     staging = staging_of(schema)
@@ -111,7 +112,6 @@ def prepare(
         return found.parts
     rebuild = uuid.uuid4().hex
     parts = list(cut(sources, mapping, rebuild, part_bytes, s3))
-    unlogged = not writes_twice(connection) if unlogged is None else unlogged
     with connection.transaction():
         drop_schema(connection, staging)
         create_schema(connection, staging)
