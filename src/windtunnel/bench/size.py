@@ -23,4 +23,4 @@ def size_of(text: str) -> int:
 def shown(size: int) -> str:
     """A size in the unit in which it is short."""
     unit = next(unit for unit in ("GB", "MB", "KB", "") if size >= UNITS[unit])
-    return f"{size / UNITS[unit]:.4g} {unit}".strip()
+    return f"{size / UNITS[unit]:.3g} {unit}".strip()

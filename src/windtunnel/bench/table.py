@@ -16,7 +16,7 @@ WHOLE, PART = "ours-1", "ours-1-200MB"
 def table(results: Sequence[Result]) -> Table:
     """One line a contender; rates leave unpacking out."""
     known = {one.name: one for one in results if not one.error}
-    grid = Table(box=None, pad_edge=False)
+    grid = Table(box=None, pad_edge=False, padding=(0, 1))
     grid.add_column("contender", no_wrap=True)
     for heading in ("input", "s", "MB/s", "rec/s", "peak MB", "× rival", "of lxml", "rows"):
         grid.add_column(heading, justify="right", no_wrap=True)
@@ -47,7 +47,7 @@ def _rows(one: Result) -> str:
 
 
 def remarks(results: Sequence[Result]) -> Iterator[str]:
-    """What the table cannot hold: who the rival is, unpacking, rows that differ, memory's growth, errors."""
+    """What the table cannot hold: who the rival is, unpacking, rows that differ, memory's growth, the end of errors."""
     yield "rival: " + ", ".join(f"{rival} ({name})" for name, rival in RIVAL.items())
     yield "of lxml: the share of the MB/s at which lxml parses the document and extracts nothing"
     for one in results:
@@ -58,7 +58,7 @@ def remarks(results: Sequence[Result]) -> Iterator[str]:
             lost = ", ".join(f"{table} {difference:+,}" for table, difference in one.differences.items())
             yield f"{one.name}, rows that differ from expat's count: {lost}"
         if one.error:
-            yield f"{one.name} failed: {one.error}"
+            yield f"{one.name} failed: {one.error.splitlines()[-1]}"
     known = {one.name: one for one in results if not one.error}
     if WHOLE in known and PART in known and known[WHOLE].bytes > known[PART].bytes:
         yield _growth(known[WHOLE], known[PART])
