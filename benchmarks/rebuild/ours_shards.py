@@ -11,9 +11,8 @@ from pathlib import Path
 from xml_rebuild.checks import check
 from xml_rebuild.finish import finish
 from xml_rebuild.load import load_part
-from xml_rebuild.publish import publish
-
 from xml_rebuild.mapping import Mapping
+from xml_rebuild.publish import publish
 from xml_rebuild.source import locate
 from xml_rebuild.staging import begin
 

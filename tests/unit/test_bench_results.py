@@ -98,7 +98,7 @@ def test_memorys_growth_is_drawn_out_to_100_gb() -> None:
     about = {"about": "", "document": "pubmed", "records": 1, "processes": 1}
     whole = Result(name="ours-1", bytes=3 * 10**9, peak_mb=90.0, **about)  # type: ignore[arg-type]
     part = Result(name="ours-1-200MB", bytes=2 * 10**8, peak_mb=88.0, **about)  # type: ignore[arg-type]
-    assert list(remarks([whole, part]))[2:] == [
+    assert list(remarks([whole, part]))[3:] == [
         "ours-1's peak grows by +2.0 MB (+2.3%) from 200 MB to 3 GB; on that line 100 GB take 159 MB"
     ]
 

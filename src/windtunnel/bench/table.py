@@ -18,7 +18,7 @@ def table(results: Sequence[Result]) -> Table:
     known = {one.name: one for one in results if not one.error}
     grid = Table(box=None, pad_edge=False, padding=(0, 1))
     grid.add_column("contender", no_wrap=True)
-    for heading in ("input", "s", "MB/s", "rec/s", "peak MB", "× rival", "of lxml", "rows"):
+    for heading in ("input", "s", "MB/s", "rec/s", "peak", "× rival", "of lxml", "rows"):
         grid.add_column(heading, justify="right", no_wrap=True)
     for one in results:
         rival, ceiling = known.get(RIVAL[one.document]), known.get(CEILING[one.document])
@@ -31,7 +31,7 @@ def _figures(one: Result, rival: Result | None, ceiling: Result | None) -> Itera
         yield "[red]failed[/]"
         return
     yield f"{one.seconds - one.gunzip_seconds:.1f}"
-    yield f"{one.mb_per_s:.1f}"
+    yield f"{one.mb_per_s:.3g}"
     yield f"{one.records_per_s:,.0f}"
     yield f"{one.peak_mb:.0f}"
     yield f"{one.mb_per_s / rival.mb_per_s:.2f}" if rival else ""
@@ -49,6 +49,7 @@ def _rows(one: Result) -> str:
 def remarks(results: Sequence[Result]) -> Iterator[str]:
     """What the table cannot hold: who the rival is, unpacking, rows that differ, memory's growth, the end of errors."""
     yield "rival: " + ", ".join(f"{rival} ({name})" for name, rival in RIVAL.items())
+    yield "peak: MB of the contender's own processes, summed where several run side by side"
     yield "of lxml: the share of the MB/s at which lxml parses the document and extracts nothing"
     for one in results:
         if one.gunzip_seconds:
