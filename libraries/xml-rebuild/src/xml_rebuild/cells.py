@@ -1,11 +1,11 @@
 """The lines of one table: cleaned, checked, and with what does not fit its column taken out or told."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from xml_rebuild.layout import END, has_marks, is_bare, is_checked
-from xml_rebuild.mapping import Column, Table
+from xml_rebuild.mapping import Column
 from xml_rebuild.reserved import Substitutes
 from xml_rebuild.transforms import EDGE, KEEP
 from xml_rebuild.values import TYPES
@@ -26,15 +26,17 @@ class Misfit:
 
 
 class Cells:
-    """Knows the columns of one kind of line: a table's, or a record's keys."""
+    """Knows the columns of one kind of line: a record's keys, or a table's; `keys` of these were checked already."""
 
-    def __init__(self, columns: Iterable[Column], table: Table | None = None) -> None:
-        self._columns = tuple(columns)
-        self._name = table.name if table is not None else "key"
-        self._marks = any(map(has_marks, self._columns))
-        checked = [is_checked(column) for column in self._columns]
-        count = len(checked) - checked[::-1].index(True) if any(checked) else 0
-        self._usual = re.compile(b",".join([_NUMBER, *map(_usual, self._columns[:count])])) if count else None
+    def __init__(self, name: str, columns: Sequence[Column], keys: int = 0) -> None:
+        self._name = name
+        self._columns = columns
+        self._marks = any(map(has_marks, columns))
+        self._checked = [number >= keys and is_checked(column) for number, column in enumerate(columns)]
+        count = len(columns) - self._checked[::-1].index(True) if any(self._checked) else 0
+        usual = b",".join([_NUMBER, *map(_usual, columns[:count], self._checked)])
+        self._usual = re.compile(usual) if count else None
+        self._all_usual = re.compile(rb"(?:%b[^\r]*\r)*+\Z" % usual)
         self._line = re.compile(b",".join([rb"(%b)" % _NUMBER, *map(_any, self._columns)]), re.DOTALL)
 
     def cleaned(self, lines: bytes, substitutes: Substitutes | None) -> bytes:
@@ -46,7 +48,7 @@ class Cells:
 
     def checked(self, lines: bytes, misfits: list[Misfit]) -> bytes:
         """`lines` with unusual values as Postgres reads them; adds what does not fit to `misfits`."""
-        if self._usual is None or not lines:
+        if self._usual is None or self._all_usual.match(lines):
             return lines
         usual = self._usual.match
         rows = lines.split(_END)
@@ -60,14 +62,12 @@ class Cells:
         assert match is not None, row
         number, *cells = match.groups()
         mended = [
-            self._cell(column, cell, int(number[-6:]), misfits)
-            for column, cell in zip(self._columns, cells, strict=True)
+            self._cell(column, cell, int(number[-6:]), misfits) if is_checked else cell
+            for column, cell, is_checked in zip(self._columns, cells, self._checked, strict=True)
         ]
         return b",".join([number, *mended])
 
     def _cell(self, column: Column, cell: bytes, record: int, misfits: list[Misfit]) -> bytes:
-        if not is_checked(column):
-            return cell
         text = cell[1:-1].decode()
         value = TYPES[column.type].canonical(text.strip()) if text else ""
         if value is None and column.invalid == "null":
@@ -91,10 +91,10 @@ def count(lines: bytes) -> int:
     return lines.count(_END)
 
 
-def _usual(column: Column) -> bytes:
+def _usual(column: Column, checked: bool) -> bytes:
     if is_bare(column):
         return rb"[^,]*"
-    if not is_checked(column):
+    if not checked:
         return rb"\x7f[^\x7f]*\x7f"
     return rb"\x7f(?:%b)%b\x7f" % (TYPES[column.type].usual, b"" if column.required else b"?")
 

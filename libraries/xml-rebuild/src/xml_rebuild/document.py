@@ -81,24 +81,27 @@ class Document:
         return chain((rest,), self._blocks)
 
     def _pieces(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
-        finder = LastEnd(self._tags)
-        data, wanted = _at_least(self._size, b"", blocks), self._size
+        finder, wanted = LastEnd(self._tags), self._size
+        data = _at_least(wanted, b"", blocks)
         while len(data) >= wanted:
-            stop = finder.find(data, 0, wanted)
-            if stop:
-                position = 0
-                while stop:
-                    yield data[position:stop]
-                    position = stop
-                    stop = (
-                        finder.find(data, position, position + self._size) if len(data) - position >= self._size else 0
-                    )
+            position = 0
+            for stop in self._stops(finder, data, wanted):
+                yield data[position:stop]
+                position = stop
+            if position:
                 data, wanted = data[position:], self._size
             else:
                 self._check_size(wanted)
                 wanted *= 2
             data = _at_least(wanted, data, blocks)
         yield from self._last(data)
+
+    def _stops(self, finder: LastEnd, data: bytes, wanted: int) -> Iterator[int]:
+        """Where `data` is cut; a record larger than a chunk is a chunk of its own."""
+        stop = finder.find(data, 0, wanted) if wanted == self._size else self._tags.first_end(data)
+        while stop:
+            yield stop
+            stop = finder.find(data, stop, stop + self._size) if len(data) - stop >= self._size else 0
 
     def _check_size(self, length: int) -> None:
         if length >= self._max_record:

@@ -5,7 +5,7 @@ from lxml import etree
 from xml_rebuild.layout import SECTION
 from xml_rebuild.mapping import Mapping, Record
 from xml_rebuild.prolog import Prolog
-from xml_rebuild.stylesheet import compiled
+from xml_rebuild.stylesheet import around, compiled
 
 _LARGE = 8 * 2**20
 
@@ -18,7 +18,7 @@ class Engine:
         self._names = prolog.names()
         self._parser = _parser(large=False)
         self._large = _parser(large=True)
-        inside = "/" + "/".join("*" for _ in self._names)
+        inside = around(self._names)
         self._present = [
             (record, etree.XPath(f"boolean({inside}/{record.tag})", namespaces=dict(mapping.namespaces) or None))
             for record in mapping.records

@@ -71,8 +71,8 @@ class Extractor:
     def __init__(self, mapping: Mapping) -> None:
         self._mapping = mapping
         self._tags = RecordTags(mapping.resolve(tag)[1] for tag in mapping.record_tags)
-        self._keys = {record.tag: Cells(record.key) for record in mapping.records}
-        self._cells = {name: Cells(table.all_columns, table) for name, table in mapping.tables.items()}
+        self._keys = {record.tag: Cells("key", record.key) for record in mapping.records}
+        self._cells = {name: Cells(name, table.all_columns, len(table.key)) for name, table in mapping.tables.items()}
         self._engines = _Engines()
 
     def extract(self, prolog: Prolog, chunk: Chunk, record_prefix: str) -> Extracted:
@@ -172,6 +172,10 @@ class Extractor:
             raise MalformedXML("No XML", where, "well-formed XML", str(fault.msg), step) from error
 
     def _fitting(self, pieces: list[_Piece], read: _Read, rejected: list[Rejected]) -> list[_Piece]:
+        if len(pieces) != read.records:
+            where, found = f"the records from byte {pieces[0].offset} on", f"{read.records} of {len(pieces)}"
+            step = "Load records of one kind at one depth."
+            raise MalformedXML("Records in other places", where, "every record beside the others", found, step)
         reasons = {misfit.record: misfit.reason for misfit in reversed(read.misfits)}
         for number, reason in sorted(reasons.items()):
             rejected.append(pieces[number - 1].rejected(reason))

@@ -46,6 +46,10 @@ class RecordTags:
         """The end of the last whole record, or 0: exact, and slower than `LastEnd`."""
         return max((stop for _, stop in self.spans(data)), default=0)
 
+    def first_end(self, data: bytes) -> int:
+        """The end of the first whole record, or 0."""
+        return next((stop for _, stop in self.spans(data)), 0)
+
     def starts(self, data: bytes) -> bool:
         """Whether there is the beginning of a record anywhere."""
         return self._start.search(data) is not None

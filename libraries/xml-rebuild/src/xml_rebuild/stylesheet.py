@@ -9,7 +9,7 @@ from lxml import etree
 from xml_rebuild.layout import QUOTE, SECTION, is_bare
 from xml_rebuild.mapping import Column, Mapping, Record, Table
 from xml_rebuild.transforms import KEEP, Cell, choose, for_each, literal, value_of, variable, when, written
-from xml_rebuild.xpath import NO_ACCESS, is_simple, outer_positions, selects_nodes, with_positions
+from xml_rebuild.xpath import NO_ACCESS, beginnings, outer_positions, selects_nodes, with_positions
 
 _XSL = "http://www.w3.org/1999/XSL/Transform"
 _STRINGS = "http://exslt.org/strings"
@@ -51,7 +51,7 @@ class _Writer:
         )
 
     def _records(self) -> str:
-        inside = "/" + "/".join("*" for _ in self._names)
+        inside = around(self._names)
         tags = " | ".join(f"{inside}/{record.tag}" for record in self._present)
         if len(self._present) == 1:
             return for_each(tags, self._record(self._present[0]))
@@ -68,7 +68,7 @@ class _Writer:
 
     def _record(self, record: Record) -> str:
         tables = sections(self._mapping, record)
-        shared = _Shared((column.path for table in tables if not table.rows for column in table.columns), self)
+        shared = _Shared((path for table in tables for path in _from_record(table)), self)
         number = "concat($base, format-number(position(), '000000'))"
         keys = "".join(self._key(column, shared) for column in record.key)
         names = [f"$key_{column.name}" for column in record.key]
@@ -91,21 +91,23 @@ class _Writer:
         return f'<xsl:variable name="{name}_text">{content}</xsl:variable>' + variable(name, f"string(${name}_text)")
 
     def _table(self, table: Table, shared: "_Shared") -> str:
+        outer = shared
         if table.rows:
             shared = _Shared((column.path for column in table.columns), self)
         head = "$head" if table.key else "$record_no"
         cells = (literal(",") + self._cell(column, shared, len(table.rows)) for column in table.columns)
         row = (shared.variables if table.rows else "") + value_of(head) + "".join(cells) + literal("\r")
         if table.when is not None:
-            row = when(with_positions(table.when, len(table.rows)), row)
-        return self._nested(table, row)
+            row = when(shared.path(with_positions(table.when, len(table.rows))), row)
+        return self._nested(table, row, outer)
 
-    def _nested(self, table: Table, row: str) -> str:
+    def _nested(self, table: Table, row: str, shared: "_Shared") -> str:
         asked = set().union(*(outer_positions(text) for text in _expressions(table)))
         for level in range(len(table.rows), 0, -1):
             if level in asked and level < len(table.rows):
                 row = variable(f"position{level}", "position()") + row
-            row = for_each(with_positions(table.rows[level - 1], level - 1), row)
+            path = with_positions(table.rows[level - 1], level - 1)
+            row = for_each(shared.path(path) if level == 1 else path, row)
         return row
 
     def _cell(self, column: Column, shared: "_Shared", levels: int) -> str:
@@ -122,6 +124,8 @@ class _Writer:
             return text
         name = self.fresh()
         content = f'<xsl:variable name="{name}">{text}</xsl:variable>'
+        if column.transform is None and column.type != "text[]":
+            content = variable(name, f"string({path})")
         return content + choose((f"normalize-space(${name})", value_of(f"${name}")), otherwise=literal(column.default))
 
     def fresh(self) -> str:
@@ -134,7 +138,7 @@ class _Writer:
         return "".join(self._strays_at(level) for level in levels) + literal(SECTION)
 
     def _strays_at(self, level: int) -> str:
-        inside = "/" + "/".join("*" for _ in range(level))
+        inside = around(self._names[:level])
         allowed = [*(_is_named(self._mapping.resolve(name)) for name in sorted(self._mapping.ignore))]
         if level < len(self._names):
             allowed.append(_is_named(self._names[level]))
@@ -146,36 +150,36 @@ class _Writer:
 
 
 class _Shared:
-    """Paths that several columns begin with, found once."""
+    """Paths that several expressions begin with, found once."""
 
     def __init__(self, paths: Iterable[str], writer: _Writer) -> None:
-        begun = Counter(prefix for path in paths if is_simple(path) for prefix in _prefixes(path))
+        begun = Counter(beginning for path in paths for beginning in beginnings(path))
         self._names: dict[str, str] = {}
         self.variables = ""
-        for prefix in sorted(begun, key=lambda prefix: prefix.count("/")):
-            if begun[prefix] > 1 and not any(
-                begun[longer] == begun[prefix] for longer in begun if longer.startswith(f"{prefix}/")
-            ):
-                self.variables += self._define(prefix, writer.fresh())
+        for beginning in sorted(begun, key=lambda beginning: beginning.count("/")):
+            longer = (begun[other] for other in begun if other.startswith(f"{beginning}/"))
+            if begun[beginning] > max(1, *longer, 1):
+                self._define(beginning, writer.fresh())
 
-    def _define(self, prefix: str, name: str) -> str:
-        definition = variable(name, self.path(prefix))
-        self._names[prefix] = f"${name}"
-        return definition
+    def _define(self, beginning: str, name: str) -> None:
+        self.variables += variable(name, self.path(beginning))
+        self._names[beginning] = f"${name}"
 
     def path(self, path: str) -> str:
         """The path, from the longest of the shared ones."""
-        if not is_simple(path):
-            return path
-        for prefix in sorted(_prefixes(path), key=len, reverse=True):
-            if prefix in self._names:
-                return self._names[prefix] + path[len(prefix) :]
+        for beginning in reversed([*beginnings(path), path]):
+            if beginning in self._names:
+                return self._names[beginning] + path[len(beginning) :]
         return path
 
 
-def _prefixes(path: str) -> Iterator[str]:
-    steps = path.split("/")
-    return ("/".join(steps[:count]) for count in range(1, len(steps)))
+def _from_record(table: Table) -> Iterator[str]:
+    """The expressions that are evaluated at the record itself."""
+    if table.rows:
+        yield table.rows[0]
+    else:
+        yield from (column.path for column in table.columns)
+        yield from () if table.when is None else (table.when,)
 
 
 def _expressions(table: Table) -> Iterator[str]:
@@ -184,6 +188,11 @@ def _expressions(table: Table) -> Iterator[str]:
     yield from (column.label for column in table.columns if column.label is not None)
     if table.when is not None:
         yield table.when
+
+
+def around(names: tuple[Name, ...]) -> str:
+    """The path to the elements around the records; that the root is one of them is known."""
+    return "/*" + "".join(f"/*[{_is_named(name)}]" for name in names[1:])
 
 
 def _is_named(name: tuple[str, str]) -> str:

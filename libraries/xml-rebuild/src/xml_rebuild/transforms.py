@@ -25,7 +25,7 @@ EDGE = "\x7f\r\x7f"
 KEEP = "\r\r"
 _LOWER = "abcdefghijklmnopqrstuvwxyz"
 _UPPER = _LOWER.upper()
-_MONTHS = "|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|"
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _ORCID_SHAPES = "|".join(f"9999{a}9999{b}9999{c}9999" for a, b, c in product(("-", ""), repeat=3))
 
 
@@ -77,6 +77,8 @@ def _plain(cell: Cell) -> str:
 def _with_text(cell: Cell, content: Callable[[str], str], normal: str = "normalize-space({})") -> str:
     """`content` of a variable that holds the text, if there is any: most often there is none, and nothing is tried."""
     name = f"${cell.variable}"
+    if cell.nodes:
+        return for_each(f"({cell.path})[1]", variable(cell.variable, normal.format(".")) + content(name))
     return variable(cell.variable, normal.format(cell.path)) + when(name, content(name))
 
 
@@ -93,31 +95,30 @@ def _year(cell: Cell) -> str:
     def content(name: str) -> str:
         zeros = f"translate({name}, '123456789', '000000000')"
         start = f"string-length(substring-before({zeros}, '0000')) + 1"
-        return when(f"contains({zeros}, '0000')", value_of(f"substring({name}, {start}, 4)"))
+        first = when(f"contains({zeros}, '0000')", value_of(f"substring({name}, {start}, 4)"))
+        return choose((f"{zeros} = '0000'", value_of(name)), otherwise=first)
 
     return _with_text(cell, content)
 
 
-def _digits(name: str) -> str:
-    return f"string-length({name}) <= 9 and not(translate({name}, '0123456789', ''))"
-
-
-def _small_number(largest: int) -> Callable[[str], str]:
-    return lambda name: when(f"{_digits(name)} and {name} >= 1 and {name} <= {largest}", value_of(f"number({name})"))
+def _looked_up(key: str, values: dict[str, int]) -> str:
+    """Writes the value of `key`, or nothing."""
+    table = "|" + "".join(f"{known}={value}|" for known, value in values.items())
+    return value_of(f"substring-before(substring-after('{table}', concat('|', {key}, '=')), '|')")
 
 
 def _day(cell: Cell) -> str:
-    return _with_text(cell, _small_number(31))
+    return _looked_up(f"translate(normalize-space({cell.path}), '|=', '')", _numbers(31))
 
 
 def _month(cell: Cell) -> str:
-    def content(name: str) -> str:
-        letters = f"translate(substring({name}, 1, 3), '{_UPPER}', '{_LOWER}')"
-        found = f"string-length({letters}) = 3 and contains('{_MONTHS}', concat('|', {letters}, '|'))"
-        number = f"(string-length(substring-before('{_MONTHS}', concat('|', {letters}, '|'))) + 4) div 4"
-        return choose((found, value_of(number)), otherwise=_small_number(12)(name))
+    names = {name: number for number, name in enumerate(_MONTHS, start=1)}
+    key = f"translate(substring(normalize-space({cell.path}), 1, 3), '{_UPPER}|=', '{_LOWER}')"
+    return _looked_up(key, names | _numbers(12))
 
-    return _with_text(cell, content)
+
+def _numbers(largest: int) -> dict[str, int]:
+    return {text: number for number in range(1, largest + 1) for text in (str(number), f"{number:02}")}
 
 
 def _boolean(cell: Cell) -> str:
@@ -147,9 +148,11 @@ def _canonical_orcid(text: str, written: str) -> str:
 
 def _join(cell: Cell) -> str:
     label = cell.column.label
-    led = when(f"string({label})", value_of(label) + literal(": ")) if label else ""
+    led = when(f"{label} != ''", value_of(label) + literal(": ")) if label else ""
     between = when("position() > 1", literal(EDGE + KEEP + cell.column.separator + KEEP + EDGE))
-    return for_each(f"({cell.path})[normalize-space()]", between + led + value_of("."))
+    # Most texts show in their first characters that they are not empty; the whole one may be long.
+    is_text = ". != '' and (normalize-space(substring(., 1, 9)) or normalize-space())"
+    return for_each(f"({cell.path})[{is_text}]", between + led + value_of("."))
 
 
 def _lower(cell: Cell) -> str:

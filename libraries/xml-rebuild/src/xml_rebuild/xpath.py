@@ -7,8 +7,7 @@ from xml.sax.saxutils import quoteattr
 
 from lxml import etree
 
-#: Elements and attributes, one below the other: `a/x:b/@c`.
-_SIMPLE = re.compile(r"[\w.-]+(?::[\w.-]+)?(?:/[\w.-]+(?::[\w.-]+)?)*(?:/@[\w.-]+(?::[\w.-]+)?)?")
+_DOWN = re.compile(r"(?:[^\W\d][\w.-]*(?::[^\W\d][\w.-]*)?/)+")
 _OUTER_POSITION = re.compile(r"\bposition\(\s*(\d+)\s*\)")
 _COUNT = re.compile(r"position\(\d*\)|\$position\d+|count\([^()]*\)")
 #: No expression of a mapping reads or writes anything but the document.
@@ -19,9 +18,11 @@ _LEVELS = 10
 _SAMPLE = etree.fromstring("<a><b/></a>")
 
 
-def is_simple(path: str) -> bool:
-    """Whether the path does nothing but go down by name."""
-    return path != "." and _SIMPLE.fullmatch(path) is not None
+def beginnings(path: str) -> list[str]:
+    """What goes down by name at the expression's beginning, from the first step on: `a` and `a/b` of `a/b/c[1]`."""
+    down = _DOWN.match(path)
+    steps = down[0].split("/")[:-1] if down else []
+    return ["/".join(steps[:count]) for count in range(1, len(steps) + 1)]
 
 
 def is_count(path: str) -> bool:
