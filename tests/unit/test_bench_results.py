@@ -30,8 +30,7 @@ def document(tmp_path: Path) -> Document:
 
 def contents(articles: int, persistence: str = "permanent") -> Contents:
     empty = {name: Table(0, "permanent") for rule in RULES.values() for name in (*rule.rows, *rule.distinct)}
-    state = {"rebuild_part": Table(3, "permanent")}
-    return Contents(empty | state | {"article": Table(articles, persistence)}, 10, 9, 14)
+    return Contents(empty | {"article": Table(articles, persistence)}, 10, 9, 14)
 
 
 def run(seconds: float, articles: int = 10, gunzip: float = 0.0, persistence: str = "permanent") -> Run:
@@ -65,10 +64,6 @@ def test_a_row_too_few_is_shown_of_others(document: Document) -> None:
 def test_a_table_that_is_not_permanent_is_an_error(contender: Contender, document: Document) -> None:
     result = result_of(contender, document, [run(1.0, persistence="unlogged")])
     assert result.error == "not permanent: article"
-
-
-def test_the_librarys_own_tables_are_not_the_documents(document: Document) -> None:
-    assert "rebuild_part" not in result_of(EXACT, document, [run(1.0)]).rows
 
 
 def test_a_table_that_is_not_there_is_an_error(document: Document) -> None:

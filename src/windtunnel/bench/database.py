@@ -24,6 +24,8 @@ SESSION = {
     "max_parallel_maintenance_workers": "1",
     "default_toast_compression": "lz4",
 }
+#: What the library's own tables begin with, which tell of the load and not of the document.
+STATE = "rebuild_"
 PERSISTENCE = {"p": "permanent", "u": "unlogged", "t": "temporary"}
 
 
@@ -78,13 +80,13 @@ class Server:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def contents(self, database: str) -> Contents:
-        """What is in a database, system tables left out."""
+        """What is in a database, system tables and the library's own left out."""
         with self._connect(database) as connection:
             found = connection.execute(_TABLES).fetchall()
             tables = {
                 table: Table(_rows(connection, schema, table), PERSISTENCE[kind]) for schema, table, kind in found
             }
-            primary, foreign, indexes = connection.execute(_KEYS).fetchone() or (0, 0, 0)
+            primary, foreign, indexes = connection.execute(_KEYS, {"state": STATE}).fetchone() or (0, 0, 0)
         return Contents(tables, primary, foreign, indexes)
 
     def version(self) -> str:
@@ -105,12 +107,16 @@ WHERE schemaname NOT IN ('pg_catalog', 'information_schema')
 ORDER BY schemaname, tablename
 """
 _KEYS = """
+WITH found AS (
+    SELECT oid, relkind FROM pg_class
+    WHERE relnamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname ~ '^pg_|^information_schema$')
+        AND NOT starts_with(relname, %(state)s)
+)
 SELECT
-    (SELECT count(*) FROM pg_constraint WHERE contype = 'p' AND connamespace NOT IN (SELECT oid FROM system)),
-    (SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND connamespace NOT IN (SELECT oid FROM system)),
-    (SELECT count(*) FROM pg_class WHERE relkind = 'i' AND relnamespace NOT IN (SELECT oid FROM system))
+    (SELECT count(*) FROM pg_constraint WHERE contype = 'p' AND conrelid IN (SELECT oid FROM found)),
+    (SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND conrelid IN (SELECT oid FROM found)),
+    (SELECT count(*) FROM pg_index WHERE indrelid IN (SELECT oid FROM found WHERE relkind = 'r'))
 """
-_KEYS = f"WITH system AS (SELECT oid FROM pg_namespace WHERE nspname ~ '^pg_|^information_schema$') {_KEYS}"
 
 
 def _rows(connection: psycopg.Connection, schema: str, table: str) -> int:

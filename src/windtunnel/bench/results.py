@@ -9,9 +9,6 @@ from windtunnel.bench.database import Contents
 from windtunnel.bench.inputs import Document
 from windtunnel.bench.measure import Measured
 
-#: The library's own tables, which tell of the load and not of the document.
-STATE = "rebuild_"
-
 
 @dataclass(frozen=True)
 class Run:
@@ -115,11 +112,7 @@ def _figures(document: Document, runs: Sequence[Run]) -> dict[str, Any]:
 
 def _rows(contents: Contents | None, expected: dict[str, int]) -> dict[str, Rows]:
     tables = contents.tables if contents else {}
-    found = {
-        name: Rows(table.rows, expected.get(name), table.persistence)
-        for name, table in tables.items()
-        if not name.startswith(STATE)
-    }
+    found = {name: Rows(one.rows, expected.get(name), one.persistence) for name, one in tables.items()}
     missing = {name: Rows(0, count, "missing") for name, count in expected.items() if name not in found}
     return found | missing
 
