@@ -167,6 +167,14 @@ def test_orcid_is_canonical_where_it_can_be(written: str, expected: str) -> None
             "AIM: One.\nTwo.",
         ),
         ('<AbstractText Label="AIM"> </AbstractText><AbstractText>Two.</AbstractText>', "Two."),
+        (
+            '<AbstractText Label="AIM">\u2003One.\u00a0</AbstractText><AbstractText> \n Two.</AbstractText>',
+            "AIM: One.\nTwo.",
+        ),
+        (
+            '<AbstractText Label="AIM">\n  One.\n</AbstractText><AbstractText Label="NIL">\u2003</AbstractText>',
+            "AIM: One.",
+        ),
         ("<AbstractText/><CopyrightInformation>Mine.</CopyrightInformation>", None),
     ],
 )
