@@ -86,7 +86,8 @@ def test_killed_for_anothers_growth(
     cli: CommandLine, stack: Stack, warehouse_dsn: str, new_verdicts: Callable[[str], Verdicts], _: int
 ) -> None:
     cli("run", "selftest_oom_neighbour", "--timeout", "300", expect=1)
-    [verdict] = new_verdicts("selftest_oom_neighbour")
+    # On a busy machine the kernel may kill both at once, before the first has given its memory back.
+    verdict, *_ = sorted(new_verdicts("selftest_oom_neighbour"), key=lambda one: str(one["kind"]))
     assert (verdict["task_id"], verdict["kind"]) == ("steady", "neighbour")
     culprit = verdict["neighbours"][0]
     assert (culprit["dag_id"], culprit["task_id"]) == ("selftest_oom_neighbour", "grows")
