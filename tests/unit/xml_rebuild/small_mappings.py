@@ -18,7 +18,7 @@ def one_column(path: str, options: str = "", more: str = "") -> Mapping:
     """A mapping of `r` below `set` with a table `t` of one column `c`; `more` are members of the file."""
     return mapping_of(
         f"name: small\nroot: set\n{more}records: {{r: {{tables: [t]}}}}\n"
-        f"tables: {{t: {{columns: {{c: {{path: \"{path}\"{options and ', '}{options}}}}}}}}}\n"
+        f'tables: {{t: {{columns: {{c: {{path: "{path}"{options and ", "}{options}}}}}}}}}\n'
     )
 
 

@@ -263,7 +263,8 @@ tables: {item: {columns: {name: p:name, lang: ancestor::p:set/@lang}}}
     "content",
     [
         '<set xmlns="http://example.org/p" lang="a&amp;&quot;b"><r id="1"><name>x</name></r><r id="2"/></set>',
-        '<q:set xmlns:q="http://example.org/p" lang="a&amp;&quot;b"><q:r id="1"><q:name>x</q:name></q:r><q:r id="2"/></q:set>',
+        '<q:set xmlns:q="http://example.org/p" lang="a&amp;&quot;b"><q:r id="1"><q:name>x</q:name></q:r><q:r id="2"/>'
+        "</q:set>",
         "<q:set xmlns:q='http://example.org/p' lang='a&amp;\"b'><q:r id='1'><q:name>x</q:name></q:r>"
         "<r xmlns='http://example.org/p' id='2'></r></q:set>",
     ],
@@ -291,7 +292,8 @@ def test_elements_around_records_may_close_and_open_between_them(size: int) -> N
 
 
 @pytest.mark.parametrize(
-    "between", ["</body><body>", "</body></query><other/><query><body>", "</body></query><query><body></body><tail/><body>"]
+    "between",
+    ["</body><body>", "</body></query><other/><query><body>", "</body></query><query><body></body><tail/><body>"],
 )
 def test_only_the_elements_that_were_around_the_first_record_may(between: str) -> None:
     content = f'<results><query><body><r id="1"/>{between}<r id="2"/></body></query></results>'.encode()
@@ -309,7 +311,9 @@ def test_elements_around_records_must_balance() -> None:
 def document_of(seed: int, records: int = 400) -> bytes:
     made = random.Random(seed)
     lines = (f'<r id="{number}"><name>{"é" * made.randrange(40)}</name></r>' for number in range(records))
-    return ("<set>\n" + "".join(line + made.choice(["", "\n", " <!-- x -->\n"]) for line in lines) + "</set>\n").encode()
+    return (
+        "<set>\n" + "".join(line + made.choice(["", "\n", " <!-- x -->\n"]) for line in lines) + "</set>\n"
+    ).encode()
 
 
 @pytest.mark.parametrize("parts", [1, 2, 7, 1000])

@@ -25,12 +25,12 @@ class Engine:
         ]
         self._stylesheets: dict[tuple[str, ...], etree.XSLT] = {}
 
-    def run(self, document: bytes, base: str) -> tuple[tuple[Record, ...], list[bytes]]:
+    def run(self, document: bytes, base: str, carriage_return: str = "") -> tuple[tuple[Record, ...], list[bytes]]:
         """The kinds of records in a document, and its sections; raises etree.XMLSyntaxError."""
         tree = self.parsed(document)
         present = tuple(record for record, is_there in self._present if is_there(tree))
         stylesheet = self._stylesheet(present or self._mapping.records[:1])
-        lines = bytes(stylesheet(tree, base=f"'{base}'"))
+        lines = bytes(stylesheet(tree, base=f"'{base}'", cr=f"'{carriage_return}'"))
         return present, lines.split(SECTION.encode())
 
     def parsed(self, document: bytes) -> etree._Element:

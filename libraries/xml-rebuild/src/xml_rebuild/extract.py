@@ -105,8 +105,9 @@ class Extractor:
 
     def _read(self, prolog: Prolog, offset: int, data: bytes, base: str) -> _Read:
         data, substitutes = substituted(data)
+        carriage_return = "" if substitutes is None else substitutes.carriage_return.decode()
         try:
-            present, found = self._engine(prolog).run(prolog.wrap(data), base)
+            present, found = self._engine(prolog).run(prolog.wrap(data), base, carriage_return)
         except etree.XSLTError as error:
             what, step = "Failing expression", "Correct the mapping."
             raise WrongMapping(what, self._mapping.name, "an XPath that can be evaluated", str(error), step) from error

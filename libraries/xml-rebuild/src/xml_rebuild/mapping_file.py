@@ -222,7 +222,10 @@ class _Reader:
     def _dict(self, form: Any, place: str) -> dict[str, Any]:
         if not isinstance(form, dict):
             raise self._fault("Wrong form", place, "names with values", repr(form))
-        return {str(name): value for name, value in form.items()}
+        for name in form:
+            if not isinstance(name, str):
+                raise self._fault("Wrong form", place, "names that are texts", f"{name!r}: put it in quotes")
+        return form
 
     def _named_texts(self, form: Any, place: str) -> dict[str, str]:
         return {name: str(value) for name, value in self._dict(form or {}, place).items()}

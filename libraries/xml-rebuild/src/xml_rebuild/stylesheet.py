@@ -8,7 +8,19 @@ from lxml import etree
 
 from xml_rebuild.layout import QUOTE, SECTION, is_bare
 from xml_rebuild.mapping import Column, Mapping, Record, Table
-from xml_rebuild.transforms import KEEP, Cell, choose, for_each, literal, value_of, variable, when, written
+from xml_rebuild.transforms import (
+    KEEP,
+    SPACES,
+    Cell,
+    choose,
+    for_each,
+    literal,
+    normal,
+    value_of,
+    variable,
+    when,
+    written,
+)
 from xml_rebuild.xpath import NO_ACCESS, beginnings, outer_positions, selects_nodes, with_positions
 
 _XSL = "http://www.w3.org/1999/XSL/Transform"
@@ -19,8 +31,9 @@ Name = tuple[str, str]
 
 
 def compiled(mapping: Mapping, names: tuple[Name, ...], present: tuple[Record, ...]) -> etree.XSLT:
-    """The stylesheet for documents that hold no other records than `present`; its parameter is `base`.
+    """The stylesheet for documents that hold no other records than `present`.
 
+    Its parameters are `base`, what every record's number begins with, and `cr`, what stands for a CR.
     `names` are namespace and local name of each element around the records, the root first.
     """
     text = _Writer(mapping, names, present).stylesheet()
@@ -44,10 +57,11 @@ class _Writer:
     def stylesheet(self) -> str:
         namespaces = {**self._mapping.namespaces, "xsl": _XSL, "str": _STRINGS}
         declared = " ".join(f"xmlns:{prefix}={quoteattr(uri)}" for prefix, uri in namespaces.items())
+        spaces = f"concat('{SPACES}', $cr)"
         return (
             f'<xsl:stylesheet version="1.0" {declared}><xsl:output method="text" encoding="UTF-8"/>'
-            f'<xsl:param name="base"/><xsl:template match="/">{self._records()}{self._strays()}'
-            "</xsl:template></xsl:stylesheet>"
+            f'<xsl:param name="base"/><xsl:param name="cr"/>{variable("spaces", spaces)}'
+            f'<xsl:template match="/">{self._records()}{self._strays()}</xsl:template></xsl:stylesheet>'
         )
 
     def _records(self) -> str:
@@ -126,7 +140,7 @@ class _Writer:
         content = f'<xsl:variable name="{name}">{text}</xsl:variable>'
         if column.transform is None and column.type != "text[]":
             content = variable(name, f"string({path})")
-        return content + choose((f"normalize-space(${name})", value_of(f"${name}")), otherwise=literal(column.default))
+        return content + choose((normal(f"${name}"), value_of(f"${name}")), otherwise=literal(column.default))
 
     def fresh(self) -> str:
         """A name that no other variable has."""

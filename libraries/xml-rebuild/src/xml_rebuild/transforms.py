@@ -22,10 +22,14 @@ from xml_rebuild.mapping import Column
 #: In a cell, two ends of texts that white space is taken from: nothing, once it was.
 EDGE = "\x7f\r\x7f"
 #: In a cell, at either end of a text that keeps its white space.
-KEEP = "\r\r"
+KEEP = ";\r;"
 _LOWER = "abcdefghijklmnopqrstuvwxyz"
 _UPPER = _LOWER.upper()
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+#: White space that XPath itself does not know; the stylesheet's variable `spaces` has a CR's substitute as well.
+SPACES = (
+    "\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+)
 _ORCID_SHAPES = "|".join(f"9999{a}9999{b}9999{c}9999" for a, b, c in product(("-", ""), repeat=3))
 
 
@@ -70,16 +74,21 @@ def for_each(nodes: str, content: str) -> str:
     return f"<xsl:for-each select={quoteattr(nodes)}>{content}</xsl:for-each>"
 
 
+def normal(expression: str) -> str:
+    """The expression's text with single spaces between words and none around; empty if there is only white space."""
+    return f"normalize-space(translate({expression}, $spaces, '{' ' * (len(SPACES) + 1)}'))"
+
+
 def _plain(cell: Cell) -> str:
     return value_of(cell.path)
 
 
-def _with_text(cell: Cell, content: Callable[[str], str], normal: str = "normalize-space({})") -> str:
+def _with_text(cell: Cell, content: Callable[[str], str]) -> str:
     """`content` of a variable that holds the text, if there is any: most often there is none, and nothing is tried."""
     name = f"${cell.variable}"
     if cell.nodes:
-        return for_each(f"({cell.path})[1]", variable(cell.variable, normal.format(".")) + content(name))
-    return variable(cell.variable, normal.format(cell.path)) + when(name, content(name))
+        return for_each(f"({cell.path})[1]", variable(cell.variable, normal(".")) + content(name))
+    return variable(cell.variable, normal(cell.path)) + when(name, content(name))
 
 
 def _date(cell: Cell) -> str:
@@ -108,12 +117,12 @@ def _looked_up(key: str, values: dict[str, int]) -> str:
 
 
 def _day(cell: Cell) -> str:
-    return _looked_up(f"translate(normalize-space({cell.path}), '|=', '')", _numbers(31))
+    return _looked_up(f"translate({normal(cell.path)}, '|=', '')", _numbers(31))
 
 
 def _month(cell: Cell) -> str:
     names = {name: number for number, name in enumerate(_MONTHS, start=1)}
-    key = f"translate(substring(normalize-space({cell.path}), 1, 3), '{_UPPER}|=', '{_LOWER}')"
+    key = f"translate(substring({normal(cell.path)}, 1, 3), '{_UPPER}|=', '{_LOWER}')"
     return _looked_up(key, names | _numbers(12))
 
 
@@ -123,10 +132,11 @@ def _numbers(largest: int) -> dict[str, int]:
 
 def _boolean(cell: Cell) -> str:
     def content(name: str) -> str:
-        yes, no = (f"contains('{words}', concat('|', {name}, '|'))" for words in ("|y|yes|true|1|", "|n|no|false|0|"))
+        word = f"concat('|', translate({name}, '{_UPPER}', '{_LOWER}'), '|')"
+        yes, no = (f"contains('{words}', {word})" for words in ("|y|yes|true|1|", "|n|no|false|0|"))
         return choose((yes, literal("true")), (no, literal("false")), otherwise=value_of(name))
 
-    return _with_text(cell, content, f"translate(normalize-space({{}}), '{_UPPER}', '{_LOWER}')")
+    return _with_text(cell, content)
 
 
 def _orcid(cell: Cell) -> str:
@@ -148,10 +158,10 @@ def _canonical_orcid(text: str, written: str) -> str:
 
 def _join(cell: Cell) -> str:
     label = cell.column.label
-    led = when(f"{label} != ''", value_of(label) + literal(": ")) if label else ""
+    led = when(f"{label} != ''", value_of(label) + literal(f": {KEEP}{EDGE}")) if label else ""
     between = when("position() > 1", literal(EDGE + KEEP + cell.column.separator + KEEP + EDGE))
     # Most texts show in their first characters that they are not empty; the whole one may be long.
-    is_text = ". != '' and (normalize-space(substring(., 1, 9)) or normalize-space())"
+    is_text = f". != '' and ({normal('substring(., 1, 9)')} or {normal('.')})"
     return for_each(f"({cell.path})[{is_text}]", between + led + value_of("."))
 
 
