@@ -80,4 +80,5 @@ def _ranges(
         return
     prolog, ranges = boundaries(partial(read_at, source, s3=s3), source.size, mapping, wanted)
     for start, stop in ranges:
-        yield prolog, start, stop
+        # From byte 0 there is no record yet: what cannot be cut is read from its start, as a packed one is.
+        yield (prolog, start, stop) if start else (None, 0, None)
