@@ -26,7 +26,8 @@ from task_memory.task_metrics import TaskMetrics
 from task_memory.verdicts import Verdict
 from task_memory.watch import Watch
 
-TICK_SECONDS = 0.2
+# Seconds between two looks while tasks run, and while none does.
+TICK_SECONDS, IDLE_TICK_SECONDS = 0.2, 0.5
 # The watch counts as dead when it has not looked for so long.
 STILL_SECONDS = 10
 RELIST_SECONDS = 30
@@ -68,14 +69,17 @@ class Service:
             selector.register(self._kernel_log.descriptor, selectors.EVENT_READ, self._take_kills)
         gc.freeze()
         while True:
-            pause = max(0.0, self._ticked_at + TICK_SECONDS - time.monotonic())
+            pause = max(0.0, self._next_tick_at() - time.monotonic())
             ready: list[Callable[[], None]] = [key.data for key, _ in selector.select(pause)]
             for take in ready:
                 take()
-            if time.monotonic() - self._ticked_at >= TICK_SECONDS:
+            if time.monotonic() >= self._next_tick_at():
                 self._take_news()
                 self._ticked_at = time.monotonic()
                 self._watch.tick(time.time())
+
+    def _next_tick_at(self) -> float:
+        return self._ticked_at + (TICK_SECONDS if self._watch.has_tasks() else IDLE_TICK_SECONDS)
 
     def _take_datagrams(self) -> None:
         for datagram in self._receiver.waiting():

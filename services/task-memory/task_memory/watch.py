@@ -92,6 +92,10 @@ class Watch:
         if datagram.phase == "finished":
             self._end(record, datagram.at, datagram.outcome or "failed")
 
+    def has_tasks(self) -> bool:
+        """Whether a task runs, as far as it is known."""
+        return any(not record.ended_at for record in self.records.values())
+
     def tick(self, now: float) -> None:
         """Look at everything once."""
         for one in [*self.containers.values()]:
