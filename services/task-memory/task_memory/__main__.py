@@ -27,7 +27,7 @@ from task_memory.verdicts import Verdict
 from task_memory.watch import Watch
 
 # Seconds between two looks while tasks run, and while none does.
-TICK_SECONDS, IDLE_TICK_SECONDS = 0.2, 0.5
+TICK_SECONDS, IDLE_TICK_SECONDS = 0.25, 0.5
 # The watch counts as dead when it has not looked for so long.
 STILL_SECONDS = 10
 RELIST_SECONDS = 30
