@@ -251,4 +251,9 @@ def test_the_locks_have_all_that_the_project_asks_for() -> None:
         "requirements-dev.txt": development,
     }.items():
         names = {entry.partition("==")[0] for entry in locked(lock)}
-        assert not {re.split(r"[^\w.-]", requirement)[0] for requirement in requirements} - names
+        assert not {normalized(re.split(r"[^\w.-]", requirement)[0]) for requirement in requirements} - names
+
+
+def normalized(distribution: str) -> str:
+    """https://packaging.python.org/en/latest/specifications/name-normalization/"""
+    return re.sub(r"[-_.]+", "-", distribution).lower()
