@@ -72,7 +72,8 @@ def test_killed_for_its_own_growth(
     [verdict] = new_verdicts("selftest_oom_task")
     assert (verdict["task_id"], verdict["kind"]) == ("grows", "task")
     assert verdict["limit_bytes"] == 2 * 1024**3
-    assert 0.98 * verdict["limit_bytes"] < verdict["container_peak_bytes"] <= verdict["limit_bytes"]
+    # The kernel charges a dying process past the limit, by a batch of pages (MEMCG_CHARGE_BATCH, mm/memcontrol.c).
+    assert 0.98 * verdict["limit_bytes"] < verdict["container_peak_bytes"] < verdict["limit_bytes"] + 64 * 4096
     assert 0.7 * verdict["limit_bytes"] < verdict["task_peak_bytes"] < verdict["limit_bytes"]
     assert verdict["neighbours"][0]["task_id"] == "stays"
     assert ended(warehouse_dsn, verdict["run_id"], {"grows": "oom", "stays": "success"})
