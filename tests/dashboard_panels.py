@@ -45,13 +45,46 @@ class Viewer:
 
     def series(self, at: Place, target: Target, minutes: float = MINUTES) -> list[Series]:
         """The series that a query of a panel shows, those without a number left out."""
+        return self._ask(at, target, Span.last(60 * minutes, time.time()))
+
+    def shown(self, at: Place, legend: str, labels: dict[str, str], minutes: float) -> "Shown":
+        """The one series of that legend and those labels."""
+        target = next(one for one in at.panel.targets if one.legend == legend)
         span = Span.last(60 * minutes, time.time())
+        found = self._ask(at, target, span)
+        (one,) = (one for one in found if labels.items() <= one.labels.items())
+        times = [span.end] if target.instant else span.times()
+        return Shown({at: value for at, value in zip(times, one.values, strict=True) if not isnan(value)}, span.step)
+
+    def _ask(self, at: Place, target: Target, span: Span) -> list[Series]:
         expr = put_in(target.expr, values(at.board, Choice(self.environment, self.dag), span))
         found = (self.prometheus.instant if target.instant else self.prometheus.range)(expr, span)
         return [one for one in found if not all(map(isnan, one.values))]
 
-    def newest(self, at: Place, legend: str, labels: dict[str, str]) -> float:
-        """The last number of the one series of that legend and those labels."""
-        target = next(one for one in at.panel.targets if one.legend == legend)
-        (found,) = (one for one in self.series(at, target) if labels.items() <= one.labels.items())
-        return [value for value in found.values if not isnan(value)][-1]
+
+@dataclass(frozen=True)
+class Shown:
+    """The numbers of one series by time, one a step of so many seconds, and what they come to."""
+
+    values: dict[float, float]
+    step: int
+
+    def newest(self) -> float:
+        return [*self.values.values()][-1]
+
+    def least(self) -> float:
+        return min(self.values.values())
+
+    def most(self) -> float:
+        return max(self.values.values())
+
+    def mean(self) -> float:
+        return sum(self.values.values()) / len(self.values)
+
+    def total(self) -> float:
+        """What a rate, or a level, adds up to over time."""
+        return self.step * sum(self.values.values())
+
+    def in_minutes(self) -> float:
+        """The total of what each value counts in a minute."""
+        return self.total() / 60

@@ -17,6 +17,8 @@ from windtunnel import metrics
 
 # Known to Grafana itself, and set by no variable.
 BUILT_IN = {"__all", "__rate_interval", "__interval", "__range", "__field", "__data"}
+# What Prometheus knows of each exporter that it scrapes.
+OF_EXPORTERS = {"up", "process_start_time_seconds"}
 STEM = re.compile(r"_(bucket|sum|count)$")
 
 
@@ -44,6 +46,7 @@ def known_series() -> set[str]:
     }
     return (
         recorded
+        | OF_EXPORTERS
         | {one.series for one in metrics.STATSD.values()}
         | {one.name for one in [*metrics.COMPUTED, *metrics.EXPORTED]}
     )

@@ -241,8 +241,8 @@ DATABASE_AND_QUEUE = Row(
                 "timeseries",
                 "Database connections",
                 "short",
-                "Open connections to the metadata database. They grow with workers, schedulers and tasks that ask for "
-                "variables; refused ones show as tasks that fail before their code.",
+                "Open connections to the database, the warehouse's too. They grow with workers, schedulers and tasks "
+                "that ask for variables; refused ones show as tasks that fail before their code.",
                 (recorded("aws_mwaa_database_connections_average", "{{database_role}}"),),
             ),
             Panel(
@@ -387,8 +387,9 @@ DAG_PROCESSING = Row(
                 "stat",
                 "Time to parse all files",
                 "s",
-                "Seconds that one round over all DAG files takes. More than the 30 s of `min_file_process_interval` "
-                "delays every change: move work out of the files' top level.",
+                "Seconds that the last round of parsing took: over all DAG files, or over those that were due. More "
+                "than the 30 s of `min_file_process_interval` delays every change: move work out of the files' top "
+                "level.",
                 (recorded("amazonmwaa_total_parse_time_average", "parse time"),),
                 steps=((None, "green"), (15, "orange"), (30, "red")),
                 decimals=2,
