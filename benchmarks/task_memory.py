@@ -7,6 +7,7 @@ leaves it as it was: without, the worker has no TASK_MEMORY_ADDRESS, and the ser
 """
 
 import argparse
+import os
 import re
 import subprocess
 import tempfile
@@ -27,6 +28,7 @@ from windtunnel.wait import wait_until
 DAG = "selftest_memory_load"
 TASKS = range(5)
 WITHOUT_LISTENER = 'services: {worker: {environment: {TASK_MEMORY_ADDRESS: ""}}}\n'
+ASK = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9105/metrics').read().decode())"
 OWN_CPU = re.compile(r'^container_cpu_usage_seconds_total\{.*component="task-memory".*\} (\S+)$', re.MULTILINE)
 
 
@@ -35,6 +37,9 @@ def main() -> None:
     parser.add_argument("--name", required=True, help="of the running stack")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each kind, one after the other by turns")
     arguments = parser.parse_args()
+    if "DAGS_FOLDER" not in os.environ:
+        # The worker that the benchmark starts anew would see other DAGs than the stack's scheduler.
+        parser.error("DAGS_FOLDER is not set: set it here to what the stack was started with")
     stack = Stack(EnvironmentFile(arguments.name))
     watched: list[dict[str, float]] = []
     alone: list[dict[str, float]] = []
@@ -56,7 +61,7 @@ def measured(stack: Stack, own: bool) -> dict[str, float]:
 
 def own_cpu_seconds(stack: Stack) -> float:
     """Processor seconds of the service so far, from its own series."""
-    said = stack.container("task-memory").execute("wget", "-qO-", "http://127.0.0.1:9105/metrics")
+    said = stack.container("task-memory").execute("python3", "-c", ASK)
     found = OWN_CPU.search(said)
     assert found, f"task-memory has no series of its own processor time:\n{said[:500]}"
     return float(found[1])

@@ -111,7 +111,8 @@ def _health(state: dict[str, Any], is_one_shot: bool) -> str:
     if not state["Running"]:
         ended_well = is_one_shot and state["Status"] == "exited" and state["ExitCode"] == 0
         return "healthy" if ended_well else "unhealthy"
-    return str((state.get("Health") or {}).get("Status", "none"))
+    # Without a check, to run is all the health there is.
+    return str((state.get("Health") or {}).get("Status", "healthy"))
 
 
 def _ports(bindings: dict[str, list[dict[str, str]] | None]) -> dict[str, int]:

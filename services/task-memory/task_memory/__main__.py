@@ -13,9 +13,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, start_http_server
 
-from task_memory import __version__, http_server
+from task_memory import __version__
 from task_memory.container_metrics import ContainerMetrics
 from task_memory.datagrams import Receiver
 from task_memory.docker_api import Container, DockerAPI, DockerUnavailable, Event
@@ -28,8 +28,9 @@ from task_memory.watch import Watch
 
 # Seconds between two looks while tasks run, and while none does.
 TICK_SECONDS, IDLE_TICK_SECONDS = 0.25, 0.5
-# The watch counts as dead when it has not looked for so long.
+# The watch counts as dead when it has not looked for so long: then the kernel ends it, and Docker starts it again.
 STILL_SECONDS = 10
+PORT = 9105
 RELIST_SECONDS = 30
 
 log = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ class Service:
         """Watch without end."""
         self._store.start()
         self._alerts.start()
-        http_server.serve(self._registry, lambda: time.monotonic() - self._ticked_at < STILL_SECONDS)
+        start_http_server(PORT, registry=self._registry)
         selector = selectors.DefaultSelector()
         selector.register(self._receiver.socket, selectors.EVENT_READ, self._take_datagrams)
         if self._kernel_log.descriptor is not None:
@@ -76,6 +77,7 @@ class Service:
             if time.monotonic() >= self._next_tick_at():
                 self._take_news()
                 self._ticked_at = time.monotonic()
+                signal.alarm(STILL_SECONDS)
                 self._watch.tick(time.time())
 
     def _next_tick_at(self) -> float:

@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-import httpx
 import pytest
 from fake_worker import MB, FakeWorker
 from prometheus_client import CollectorRegistry
 
-from task_memory import http_server
 from task_memory.datagrams import Identity
 from task_memory.task_metrics import GAUGES, PREFIX, TaskMetrics
 from task_memory.verdicts import Verdict
@@ -82,18 +80,3 @@ def test_kills_and_datagrams_are_counted(metrics: TaskMetrics, registry: Collect
     assert registry.get_sample_value("windtunnel_oom_kills_total", labels) == 2
     assert registry.get_sample_value(f"{PREFIX}datagrams_total", {"phase": "parsed"}) == 1
     assert registry.get_sample_value(f"{PREFIX}datagrams_total", {"phase": "sample"}) == 0
-
-
-def test_health_follows_the_watch(registry: CollectorRegistry) -> None:
-    alive = [True]
-    server = http_server.serve(registry, lambda: alive[0], port=0)
-    try:
-        url = f"http://127.0.0.1:{server.server_port}"
-        assert httpx.get(f"{url}/healthz", trust_env=False).status_code == 200
-        assert "windtunnel_supervisors_without_child" in httpx.get(f"{url}/metrics", trust_env=False).text
-        alive.clear()
-        alive.append(False)
-        assert httpx.get(f"{url}/healthz", trust_env=False).status_code == 503
-    finally:
-        server.shutdown()
-        server.server_close()
