@@ -96,6 +96,7 @@ class Cgroup(ABC):
 
     def __init__(self, memory: Path, pressure: Path | None) -> None:
         self._memory = memory
+        self._processes = str(memory / "cgroup.procs")
         self._pressure = pressure
         self._descriptors: dict[Path, int] = {}
 
@@ -117,11 +118,11 @@ class Cgroup(ABC):
         The file is opened anew: v1 keeps the list that an open file has shown for as long as it is read every second
         (`cgroup_pidlist_start` in kernel/cgroup/cgroup-v1.c), so it would never change.
         """
-        file = self._memory / "cgroup.procs"
         try:
-            return {int(pid) for pid in file.read_bytes().split()}
+            with open(self._processes, "rb", buffering=0) as file:
+                return {*map(int, file.readall().split())}
         except OSError as error:
-            raise CgroupGone(f"{file}: {error.strerror}") from error
+            raise CgroupGone(f"{self._processes}: {error.strerror}") from error
 
     @abstractmethod
     def memory(self) -> Memory:
