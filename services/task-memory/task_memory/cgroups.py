@@ -96,7 +96,7 @@ class Cgroup(ABC):
 
     def __init__(self, memory: Path, pressure: Path | None) -> None:
         self._memory = memory
-        self._processes = str(memory / "cgroup.procs")
+        self._processes = memory / "cgroup.procs"
         self._pressure = pressure
         self._descriptors: dict[Path, int] = {}
 
@@ -119,7 +119,7 @@ class Cgroup(ABC):
         (`cgroup_pidlist_start` in kernel/cgroup/cgroup-v1.c), so it would never change.
         """
         try:
-            with open(self._processes, "rb", buffering=0) as file:
+            with self._processes.open("rb", buffering=0) as file:
                 return {*map(int, file.readall().split())}
         except OSError as error:
             raise CgroupGone(f"{self._processes}: {error.strerror}") from error
