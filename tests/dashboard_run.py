@@ -67,9 +67,12 @@ class Ran:
 
     stack: Stack
     viewer: Viewer
-    since: float
     witness: Witness
     run_id: str = ""
+
+    @property
+    def since(self) -> float:
+        return self.witness.since
 
     def container(self, service: str) -> Container:
         return self.stack.container(service)
@@ -171,10 +174,11 @@ def watched(cli: CommandLine, stack: Stack) -> Iterator[Ran]:
 @contextmanager
 def seen(stack: Stack, dag: str = "") -> Iterator[Ran]:
     """Watch a stack that has rested, looking at the dashboards for all DAGs or for one."""
-    asked = time.monotonic()
-    wait_until(lambda: time.monotonic() - asked > REST_SECONDS, "the stack to rest", 2 * REST_SECONDS)
-    ran = Ran(stack, Viewer(Prometheus(stack.url("prometheus")), stack.name, dag), time.time(), Witness())
+    ran = Ran(stack, Viewer(Prometheus(stack.url("prometheus")), stack.name, dag), Witness())
     with ran.witness.watching(sources(ran)):
+        asked = time.monotonic()
+        wait_until(lambda: time.monotonic() - asked > REST_SECONDS, "the stack to rest", 2 * REST_SECONDS)
+        ran.witness.begin()
         yield ran
 
 

@@ -13,6 +13,8 @@ from windtunnel.errors import WindtunnelError
 from windtunnel.machine import run
 
 SECONDS = 5.0
+# What panels' rates are of.
+RATE_SECONDS = 60.0
 Reading = Mapping[str, float]
 Source = Callable[[], Reading]
 
@@ -92,6 +94,12 @@ class Witness:
 
     def __init__(self) -> None:
         self._readings: list[tuple[float, Reading]] = []
+        self.since = 0.0
+        """From when on figures count (epoch seconds): what was read before is there for rates alone."""
+
+    def begin(self) -> None:
+        """Let figures count from now on."""
+        self.since = time.time()
 
     @contextmanager
     def watching(self, sources: Mapping[str, Source]) -> Iterator[None]:
@@ -120,7 +128,7 @@ class Witness:
 
     def values(self, name: str) -> list[float]:
         """All that it was."""
-        return [reading[name] for _, reading in [*self._readings]]
+        return [reading[name] for at, reading in [*self._readings] if at >= self.since]
 
     def now(self, name: str) -> float:
         return self.values(name)[-1]
@@ -132,19 +140,21 @@ class Witness:
         return max(self.values(name))
 
     def grown(self, name: str) -> float:
-        """What a counter has grown by."""
-        values = self.values(name)
-        return values[-1] - values[0]
+        """What a counter has grown by, as rates add up, each of which reaches back behind its own moment."""
+        return self._mean_until(self._readings[-1][0], name) - self._mean_until(self.since, name)
+
+    def _mean_until(self, end: float, name: str) -> float:
+        return statistics.mean(one[name] for at, one in [*self._readings] if end - RATE_SECONDS < at <= end)
 
     def seconds(self) -> float:
-        return self._readings[-1][0] - self._readings[0][0]
+        return self._readings[-1][0] - self.since
 
     def exceeded_by_nine_tenths(self, name: str) -> float:
         return statistics.quantiles(self.values(name), n=10)[0]
 
     def slope(self, name: str) -> float:
         """Of a straight line through all that it was, by second."""
-        readings = [*self._readings]
+        readings = [one for one in [*self._readings] if one[0] >= self.since]
         return statistics.linear_regression([at for at, _ in readings], [one[name] for _, one in readings]).slope
 
     def greatest_share(self, part: str, whole: str, seconds: float) -> float:
