@@ -383,7 +383,7 @@ def command(shelves: Shelves, *more: str) -> list[str]:
     ]
 
 
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT / "libraries/xml-rebuild/src")}
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT / "airflow/xml-rebuild/src")}
 
 
 def until(condition: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:

@@ -12,7 +12,7 @@ from windtunnel.machine import run
 from windtunnel.settings import ROOT
 
 LOCK = PROGRAMS / "requirements.txt"
-LIBRARY = ROOT / "libraries/xml-rebuild/src"
+LIBRARY = ROOT / "airflow/xml-rebuild/src"
 CACHE = ROOT / ".cache/bench"
 VENV = CACHE / "venv"
 
