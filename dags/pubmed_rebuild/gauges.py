@@ -5,6 +5,7 @@ from typing import Any
 
 from airflow.sdk import get_current_context
 from airflow.sdk.observability import stats
+
 from xml_rebuild.progress import OnProgress, Progress
 
 _COUNTS = ("bytes", "total_bytes", "records", "rows", "rejected")

@@ -6,6 +6,7 @@ from typing import Any
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.sdk import Connection, ExceptionRetryPolicy, RetryAction, RetryRule
 from psycopg.conninfo import make_conninfo
+
 from xml_rebuild.errors import BadInput
 
 SCHEMA = "pubmed"

@@ -1,9 +1,9 @@
 """DAG `pubmed_rollback`: put the PubMed database of before the last rebuild back; a second run undoes the first."""
 
 from airflow.sdk import dag, task
-from xml_rebuild.publish import rollback
 
 from pubmed_rebuild.job import RETRIES, SCHEMA, warehouse
+from xml_rebuild.publish import rollback
 
 
 @dag(

@@ -1,6 +1,7 @@
 """The parts of a rebuild as shares for mapped tasks."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from xml_rebuild.parts import Part
 
@@ -12,7 +13,7 @@ def shared(parts: Sequence[Part], most: int = MOST) -> list[list[Part]]:
     """`parts` in their order as at most `most` shares of neighbours, of equal length but for one part."""
     count = min(most, len(parts))
     ends = [len(parts) * number // count for number in range(count + 1)]
-    return [list(parts[start:end]) for start, end in zip(ends, ends[1:], strict=False)]
+    return [list(parts[start:end]) for start, end in pairwise(ends)]
 
 
 def label(share: Sequence[Part]) -> str:

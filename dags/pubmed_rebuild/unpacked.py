@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
 from xml_rebuild.mapping import Mapping
 from xml_rebuild.repack import repack
 from xml_rebuild.source import Source, is_packed

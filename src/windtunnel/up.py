@@ -180,7 +180,8 @@ def _rebuild(stack: Stack, address: str, timeout: float, now: Step) -> Job:
         or run_dag(
             api,
             "pubmed_rebuild",
-            {"source": address},
+            # What is given by hand need not be about as large as what is live.
+            {"source": address, "difference": None},
             timeout=timeout,
             discovery=60,
             on_change=lambda task: now.progress(f"{task.name}: {task.state}"),

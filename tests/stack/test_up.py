@@ -36,7 +36,7 @@ def test_every_service_is_healthy_and_held_to_its_limit(cli: CommandLine) -> Non
 
 
 def test_prometheus_has_the_runs_tasks_and_every_target(stack: Stack) -> None:
-    finished = 'airflow_ti_finish{dag_id="pubmed_rebuild", task_id="rebuild", state="success"} >= 1'
+    finished = 'airflow_ti_finish{dag_id="pubmed_rebuild", task_id="finish", state="success"} >= 1'
     wait_until(lambda: metric(stack, finished), "airflow_ti_finish of the main job in Prometheus", timeout=60)
     assert metric(stack, "up == 0") == []
     assert len(metric(stack, "up")) >= 7

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from source import environment, memory_tuning, workers_and_queue
+from source import environment, memory_tuning, rebuild_job, workers_and_queue
 from source.layout import Board, build_board
 
-BOARDS = (environment.BOARD, memory_tuning.BOARD, workers_and_queue.BOARD)
+BOARDS = (environment.BOARD, memory_tuning.BOARD, workers_and_queue.BOARD, rebuild_job.BOARD)
 FOLDER = Path(__file__).parents[1] / "dashboards"
 
 
