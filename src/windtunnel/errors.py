@@ -165,6 +165,10 @@ class CorruptInput(BadInput):
     exit_code = 19
 
 
+#: What a job may call bad input more exactly than an exit code does.
+MORE_EXACT: dict[str, type[BadInput]] = {"ChangedObject": MissingObject, "TooManyRejected": MalformedXML}
+
+
 def family(root: type[WindtunnelError] = WindtunnelError) -> dict[str, type[WindtunnelError]]:
     """All errors below and including `root`, by class name: how a task's exception is recognised in its log."""
     members = {root.__name__: root}

@@ -14,6 +14,7 @@ from typing import Any
 
 from windtunnel.airflow_api import AirflowAPI, Dag, DagRun, ImportFailure, LogEntry, LoggedException, TaskInstance
 from windtunnel.errors import (
+    MORE_EXACT,
     BadInput,
     DagImportFailed,
     DagNotFound,
@@ -250,7 +251,8 @@ def _failure(
     if failed[LOGS:]:
         lines.append(f"failed too: {_some([task.name for task in failed[LOGS:]])}")
     first = failures[0].exception if failures else None
-    kind = family(BadInput).get(first.exc_type, RunFailed) if first else RunFailed
+    kinds = family(BadInput) | MORE_EXACT
+    kind = kinds.get(first.exc_type, RunFailed) if first else RunFailed
     return kind("\n  ".join(lines), f"./windtunnel logs worker; all logs: {api.run_url(run.dag_id, run.run_id)}")
 
 

@@ -73,7 +73,7 @@ def test_a_healthy_rebuild_is_not_warned_of(stack: Stack) -> None:
     began = time.time()
     api = stack.api()
     source = f"s3://{stack.environment.value('BUCKET')}/{PREFIX}"
-    run = api.trigger("pubmed_rebuild", {"source": source})
+    run = api.trigger("pubmed_rebuild", {"source": source, "difference": None})
     ended = lambda: (now := api.dag_run(run.dag_id, run.run_id)) and now.state in ("success", "failed")  # noqa: E731
     wait_until(ended, "the rebuild to end", timeout=300)
     state = api.dag_run(run.dag_id, run.run_id)

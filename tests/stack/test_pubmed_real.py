@@ -1,7 +1,7 @@
 """The finished job's database (schema `pubmed`) against two readings of the same files that are not ours.
 
 An independent count of every table, and what the library pubmed_parser extracts from a random sample of records. Where
-the two mean different things (README.md of the job, "Compared with pubmed_parser"), the comparison says so here.
+the two mean different things (airflow/xml-rebuild/README.md, "PubMed"), the comparison says so here.
 """
 
 import gzip

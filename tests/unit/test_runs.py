@@ -8,7 +8,16 @@ import httpx
 import pytest
 
 from unit.fake_airflow import Clock, FakeAirflow, raised, said, task
-from windtunnel.errors import BadInput, DagImportFailed, DagNotFound, RunFailed, StackNotRunning, TimedOut, family
+from windtunnel.errors import (
+    MORE_EXACT,
+    BadInput,
+    DagImportFailed,
+    DagNotFound,
+    RunFailed,
+    StackNotRunning,
+    TimedOut,
+    family,
+)
 from windtunnel.runs import RunResult, TaskFailure, run_dag
 
 DONE = [task("load", "success")]
@@ -201,6 +210,13 @@ class TestAFailure:
         with pytest.raises(kind, match="file ended at byte 17") as error:
             run(load)
         assert type(error.value) is kind
+
+    @pytest.mark.parametrize("name", MORE_EXACT)
+    def test_a_more_exact_name_has_the_exit_code_of_its_kind(self, load: FakeAirflow, name: str) -> None:
+        load.script = [("failed", FAILED)]
+        load.has_log("load", raised(name, "file ended at byte 17"))
+        with pytest.raises(MORE_EXACT[name], match="file ended at byte 17"):
+            run(load)
 
     def test_other_errors_of_ours_in_a_task_are_a_failed_run(self, load: FakeAirflow) -> None:
         load.script = [("failed", FAILED)]

@@ -1,0 +1,104 @@
+"""Whatever is killed, cut or overwritten while the job loads, what it publishes in the end has exactly its rows."""
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from command_line import CommandLine
+from independent_count import expected
+from made_medline import citation, medline_file
+from rebuild_job import DAG, RebuildJob
+from windtunnel.sample import PREFIX
+from windtunnel.stack import Stack
+from windtunnel.wait import wait_until
+
+KEY = "pubmed/faults/plain.xml"
+
+
+@pytest.fixture(scope="module")
+def job(cli: CommandLine, stack: Stack, warehouse_dsn: str) -> Iterator[RebuildJob]:
+    job = RebuildJob(cli, stack, warehouse_dsn)
+    yield job
+    assert job.end(job.start(source=f"s3://windtunnel/{PREFIX}")) == "success"
+
+
+@pytest.fixture(scope="module")
+def rows(sample_files: list[Path]) -> dict[str, int]:
+    """What the first of the sample's files holds."""
+    return expected(sample_files[:1])["tables"]
+
+
+@pytest.fixture
+def plain(job: RebuildJob, sample_files: list[Path]) -> str:
+    """That file, unpacked, so that it is loaded in parts."""
+    return job.put(KEY, gzip.decompress(sample_files[0].read_bytes()))
+
+
+@pytest.fixture
+def begun(job: RebuildJob, plain: str) -> str:
+    """A run that has loaded some of its parts and is at the next ones."""
+    run = job.start(source=plain, part_mib=8)
+    job.until_loaded(2)
+    job.until_copying()
+    return run
+
+
+def assert_right(job: RebuildJob, run: str, rows: dict[str, int]) -> None:
+    assert job.end(run) == "success"
+    assert job.rows() == rows
+
+
+def test_the_worker_is_killed(job: RebuildJob, begun: str, rows: dict[str, int]) -> None:
+    job.stack.run("kill", "--signal", "SIGKILL", "worker")
+    job.stack.start()
+    assert_right(job, begun, rows)
+
+
+def test_s3_is_killed_so_that_every_body_is_cut(job: RebuildJob, begun: str, rows: dict[str, int]) -> None:
+    job.stack.run("kill", "--signal", "SIGKILL", "minio")
+    job.stack.start()
+    assert_right(job, begun, rows)
+
+
+def test_postgres_is_killed_after_some_parts(job: RebuildJob, begun: str, rows: dict[str, int]) -> None:
+    job.stack.container("postgres").execute("sh", "-c", f"kill -KILL {job.until_copying()}")
+    assert_right(job, begun, rows)
+
+
+def test_postgres_is_killed_in_the_first_copy(job: RebuildJob, plain: str, rows: dict[str, int]) -> None:
+    run = job.start(source=plain, part_mib=8)
+    job.stack.container("postgres").execute("sh", "-c", f"kill -KILL {job.until_copying()}")
+    assert_right(job, run, rows)
+
+
+def test_an_overwritten_object_ends_the_run_and_the_next_one_reads_the_new(job: RebuildJob, begun: str) -> None:
+    before = job.rows()
+    job.put(KEY, medline_file(citation(1, title="new")))
+    assert job.end(begun) == "failed"
+    assert set(job.failed(begun)) == {"load"} and set(job.failed(begun).values()) == {1}
+    assert job.rows() == before
+    run = job.start(source=f"s3://windtunnel/{KEY}")
+    assert job.end(run) == "success"
+    assert job.rows()["article"] == 1
+
+
+def test_of_two_runs_at_once_the_second_waits(job: RebuildJob, begun: str, rows: dict[str, int]) -> None:
+    second = job.start(source=job.put("pubmed/faults/second.xml", medline_file(citation(1, title="second"))))
+    assert job.state(second) == "queued"
+    assert_right(job, begun, rows)
+    assert_right(job, second, {table: int(table == "article") for table in rows})
+
+
+def test_hostile_documents_are_refused_at_once(job: RebuildJob) -> None:
+    before = job.rows()
+    entities = '<!DOCTYPE a [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'
+    outside = '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]>'
+    for number, doctype in enumerate((entities, outside)):
+        source = job.put(f"pubmed/faults/hostile{number}.xml", medline_file(citation(1), doctype=doctype))
+        conf = json.dumps({"source": source, "difference": None})
+        said = job.cli("run", DAG, "--conf", conf, "--timeout", "300", expect=17).stderr
+        assert "WrongContent" in said and "ENTITY" in said
+    wait_until(lambda: job.rows() == before, "the live tables to be as before", 5)
