@@ -21,11 +21,10 @@ RETRIES: dict[str, Any] = {
 
 
 def warehouse() -> str:
-    """The connection string of the database that readers ask."""
+    """The connection string of the database that readers ask; the connection's extra is libpq's, such as sslmode."""
     found = Connection.get("warehouse")
-    return make_conninfo(
-        host=found.host, port=found.port, user=found.login, password=found.password, dbname=found.schema
-    )
+    address = {"host": found.host, "port": found.port, "dbname": found.schema}
+    return make_conninfo(user=found.login, password=found.password, **address, **found.extra_dejson)
 
 
 def bucket() -> S3Hook:
