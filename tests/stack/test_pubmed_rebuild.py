@@ -13,7 +13,6 @@ from windtunnel.stack import Stack
 
 PMIDS = range(1, 3001)
 LONG = "A title that is long enough for a file of some size. " * 20
-MIB = 2**20
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +59,8 @@ def test_a_packed_object_in_shards_is_loaded_side_by_side_and_leaves_none(job: R
     run = job.start(source=source, shards=shards, part_mib=1)
     assert job.end(run) == "success"
     assert job.rows()["article"] == len(PMIDS)
-    size = len(medline_file(*(citation(pmid, title=f"packed {LONG}") for pmid in PMIDS)))
     tasks = [task for task in job.stack.api().task_instances(DAG, run) if task.task_id == "load"]
-    assert len(tasks) >= size // (2 * MIB) > 1
+    assert len(tasks) > 1
     bucket = job.bucket
     assert "Contents" not in bucket.client.list_objects_v2(Bucket=bucket.name, Prefix="shards/")
 
