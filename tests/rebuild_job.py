@@ -46,7 +46,7 @@ class RebuildJob:
 
     def start_for(self, month: str, **conf: Any) -> str:
         """Make the run of a month, and return its id."""
-        run_id = f"scheduled__{month}"
+        run_id = f"month__{month}"
         self.stack.api().unpause(DAG)
         words = ("trigger", DAG, "--logical-date", f"{month}-01T00:00:00+00:00", "--run-id", run_id)
         self.cli("airflow", "dags", *words, "--conf", json.dumps(conf))
