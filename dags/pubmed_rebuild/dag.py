@@ -111,7 +111,8 @@ def finish(loaded: list[Summary], params: Form) -> Summary:
         done = finishing.finish(
             warehouse(), Mapping.load(MAPPING), SCHEMA, on_progress=gauges.progress_of_this_task(), rebuild=rebuild
         )
-    return {"rebuild": rebuild, "phases": phases, **done.as_dict()}
+    records = sum(share["records"] for share in shares)
+    return done.as_dict() | {"rebuild": rebuild, "phases": phases, "records": records}
 
 
 @task

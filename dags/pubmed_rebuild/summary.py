@@ -11,9 +11,9 @@ Summary = dict[str, Any]
 
 
 def of_share(rebuild: str, parts: Iterable[PartSummary], began: float, ended: float) -> Summary:
-    """What one mapped task loaded, and when."""
+    """What one mapped task loaded, and when; its records are citations, so without their withdrawals."""
     done = list(parts)
-    records, size = sum(part.records for part in done), sum(part.bytes for part in done)
+    records, size = sum(part.rows["article"] for part in done), sum(part.bytes for part in done)
     return {"rebuild": rebuild, "records": records, "bytes": size, "began": began, "ended": ended}
 
 
