@@ -9,6 +9,7 @@ import psycopg
 from psycopg import sql
 
 from command_line import CommandLine
+from windtunnel.errors import UsageError
 from windtunnel.sample import Bucket
 from windtunnel.stack import Stack
 from windtunnel.wait import wait_until
@@ -62,7 +63,11 @@ class RebuildJob:
         return wait_until(lambda: self._ended(run_id), f"the end of {run_id}", ENDED, 2)
 
     def _ended(self, run_id: str) -> str | None:
-        state = self.state(run_id)
+        try:
+            state = self.state(run_id)
+        except UsageError:
+            # While its database is away, Airflow refuses every password.
+            return None
         return state if state in ("success", "failed") else None
 
     def report(self, run_id: str) -> dict[str, Any]:
