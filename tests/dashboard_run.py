@@ -1,8 +1,9 @@
-"""A run of tests/stack/dags/selftest_dashboards.py, and what is known of it and of its stack without any metric.
+"""A run of a DAG, and what is known of it and of its stack without any metric.
 
 Known are what the DAG does, what Airflow's REST API and database say, and what containers and stores say themselves.
 """
 
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -63,7 +64,7 @@ REDIS = "REDISCLI_AUTH=$(cat /run/secrets/redis/redis-password) redis-cli info c
 
 @dataclass(frozen=True)
 class Ran:
-    """A stack since a moment (epoch seconds), after a run of the DAG: who looks at its dashboards, who knows better."""
+    """A stack since a moment (epoch seconds), after a run of a DAG: who looks at its dashboards, who knows better."""
 
     stack: Stack
     viewer: Viewer
@@ -103,7 +104,7 @@ class Ran:
 
     @cached_property
     def tasks(self) -> list[dict[str, Any]]:
-        return self.stack.api().rows("task_instances", "dags", DAG, "dagRuns", self.run_id, "taskInstances")
+        return self.stack.api().rows("task_instances", "dags", self.viewer.dag, "dagRuns", self.run_id, "taskInstances")
 
     def of(self, task_id: str) -> list[dict[str, Any]]:
         return [one for one in self.tasks if one["task_id"] == task_id]
@@ -113,7 +114,7 @@ class Ran:
 
     @cached_property
     def run_seconds(self) -> float:
-        found = self.stack.api().dag_run(DAG, self.run_id)
+        found = self.stack.api().dag_run(self.viewer.dag, self.run_id)
         assert found and found.start and found.end
         return (found.end - found.start).total_seconds()
 
@@ -163,11 +164,11 @@ def step_before(at: float) -> float:
 
 
 @contextmanager
-def watched(cli: CommandLine, stack: Stack) -> Iterator[Ran]:
+def watched(cli: CommandLine, stack: Stack, dag: str = DAG, **conf: object) -> Iterator[Ran]:
     """Run the DAG, and watch from before it to the end of `with`."""
-    with seen(stack, DAG) as before:
-        cli("run", DAG, "--timeout", "300")
-        (found,) = stack.api().find("dags", DAG, "dagRuns", order_by="-start_date", limit=1)["dag_runs"]
+    with seen(stack, dag) as before:
+        cli("run", dag, "--conf", json.dumps(conf), "--timeout", "300")
+        (found,) = stack.api().find("dags", dag, "dagRuns", order_by="-start_date", limit=1)["dag_runs"]
         yield replace(before, run_id=found["dag_run_id"])
 
 

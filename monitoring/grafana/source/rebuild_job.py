@@ -4,6 +4,7 @@ The job sends its gauges every five seconds; they stay for ten minutes after its
 and bars what is older than that.
 """
 
+from source.growth import growth
 from source.layout import Board, Row
 from source.panels import ANY_IS_BAD, Panel, Query
 
@@ -26,7 +27,8 @@ def total(name: str) -> str:
 
 
 def speed(name: str) -> str:
-    return f"sum by (environment) (rate(airflow_rebuild_{name}{{{LOAD}}}[$__rate_interval]))"
+    """A second, over the last minute. These gauges only grow: each task counts from zero."""
+    return f"sum by (environment) ({growth(f'airflow_rebuild_{name}{{{LOAD}}}', 1)}) / 60"
 
 
 def by_phase(name: str) -> str:
@@ -101,22 +103,23 @@ SPEED = Row(
                 "timeseries",
                 "XML per second",
                 "Bps",
-                "Of all tasks that load. If it does not rise with more tasks, look at the processors of the workers "
-                "and of Postgres.",
+                "Of all tasks that load, over the last minute. If it does not rise with more tasks, look at the "
+                "processors of the workers and of Postgres.",
                 (Query(speed("bytes"), "loaded"),),
             ),
             Panel(
                 "timeseries",
                 "Records per second",
                 "short",
-                "Of all tasks that load. A part of long records has fewer of them at the same speed in bytes.",
+                "Of all tasks that load, over the last minute. A part of long records has fewer of them at the same "
+                "speed in bytes.",
                 (Query(speed("records"), "records"),),
             ),
             Panel(
                 "timeseries",
                 "Rows per second",
                 "short",
-                "Rows that go into Postgres, of all tables: its side of the work.",
+                "Rows of all tables that go into Postgres, over the last minute: its side of the work.",
                 (Query(speed("rows"), "rows"),),
             ),
         ),

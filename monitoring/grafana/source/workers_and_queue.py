@@ -1,9 +1,9 @@
 """The dashboard *Workers and queue*: does work wait, for what, and do the workers work."""
 
+from source.growth import HERE, growth
 from source.layout import Board, Row
 from source.panels import ANY_IS_BAD, NONE_IS_BAD, SHARE, Panel, Query
 
-HERE = 'environment="$environment"'
 TASK = f'{HERE}, dag_id=~"$dag", task_id=~"$task"'
 FINISHED = f'{HERE}, dag=~"$dag", task=~"$task"'
 
@@ -27,19 +27,7 @@ def rate(label: str, series: str) -> str:
 
 
 def quantile(share: float, series: str) -> str:
-    return f"histogram_quantile({share}, sum by (le) ({growth(f'{series}_bucket{{{TASK}}}')}))"
-
-
-def growth(series: str) -> str:
-    """What a counter of Airflow's grew by in five minutes, its first event included, which rate() would leave out.
-
-    monitoring/prometheus/rules/mwaa.yml explains it.
-    """
-    known = f"{series} - ({series} offset 5m <= {series})"
-    watched = f'up{{{HERE}, job="airflow"}} offset 5m == 1'
-    # A minute more, in which it was not yet scraped.
-    begun = f'process_start_time_seconds{{{HERE}, job="airflow"}} > time() - 360'
-    return f"{known} or {series} and on (environment, job, instance) ({watched} or {begun})"
+    return f"histogram_quantile({share}, sum by (le) ({growth(f'{series}_bucket{{{TASK}}}', 5)}))"
 
 
 NOW = Row(
