@@ -2,7 +2,8 @@
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,17 @@ from windtunnel.stack import Stack
 from windtunnel.wait import wait_until
 
 KEY = "pubmed/faults/plain.xml"
+
+# Each is ten of the one before: in full, 10 GB.
+NAMES = "abcdefghiz"
+TENS = "".join(f'<!ENTITY {name} "{10 * f"&{of};"}">' for of, name in pairwise(NAMES))
+LAUGHS = f'<!DOCTYPE PubmedArticleSet [<!ENTITY a "ha, ha, ha">{TENS}]>'
+OUTSIDE = '<!DOCTYPE PubmedArticleSet [<!ENTITY z SYSTEM "file:///etc/passwd">]>'
+
+COST = """
+SELECT peak_private_bytes, extract(epoch FROM ended_at - started_at) FROM windtunnel.task_memory
+WHERE dag_id = 'pubmed_rebuild' AND task_id = 'load' AND outcome = 'failed' AND ended_at > '{since}'
+"""
 
 
 @pytest.fixture(scope="module")
@@ -92,13 +104,16 @@ def test_of_two_runs_at_once_the_second_waits(job: RebuildJob, begun: str, rows:
     assert_right(job, second, {table: int(table == "article") for table in rows})
 
 
-def test_hostile_documents_are_refused_at_once(job: RebuildJob) -> None:
-    before = job.rows()
-    entities = '<!DOCTYPE a [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'
-    outside = '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]>'
-    for number, doctype in enumerate((entities, outside)):
-        source = job.put(f"pubmed/faults/hostile{number}.xml", medline_file(citation(1), doctype=doctype))
-        conf = json.dumps({"source": source, "difference": None})
-        said = job.cli("run", DAG, "--conf", conf, "--timeout", "300", expect=17).stderr
-        assert "WrongContent" in said and "ENTITY" in said
-    wait_until(lambda: job.rows() == before, "the live tables to be as before", 5)
+@pytest.mark.parametrize("doctype", [LAUGHS, OUTSIDE], ids=["billion laughs", "external entity"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "packed"])
+def test_a_hostile_document_is_refused_in_little_memory_and_time(
+    job: RebuildJob, doctype: str, pack: Callable[[bytes], bytes]
+) -> None:
+    before, [(since,)] = job.rows(), job.ask("SELECT now()::text")
+    content = medline_file(citation(1, title="&z;"), doctype=doctype)
+    conf = json.dumps({"source": job.put("pubmed/faults/hostile.xml", pack(content)), "difference": None})
+    said = job.cli("run", DAG, "--conf", conf, "--timeout", "300", expect=17).stderr
+    assert "WrongContent" in said and "ENTITY" in said
+    [(peak, seconds)] = wait_until(lambda: job.ask(COST.format(since=since)), "what it took", 30)
+    assert peak < 100_000_000 and seconds < 30
+    assert job.rows() == before
