@@ -52,10 +52,12 @@ def test_reports_come_at_intervals(caplog: pytest.LogCaptureFixture) -> None:
     assert len(caplog.messages) == 3
 
 
-def test_the_end_is_reported_whatever_the_interval() -> None:
+@pytest.mark.parametrize("done", [0, 14], ids=["loaded before", "loaded"])
+def test_at_the_end_nothing_is_left_whatever_was_expected(done: int) -> None:
     told: list[Progress] = []
-    meter = Meter("finish", 10, told.append, 3600)
+    meter = Meter("load", 10, told.append, 3600)
     meter.expect(5)
-    meter.add(bytes=15)
-    meter.report()
-    assert [(progress.phase, progress.bytes, progress.total_bytes) for progress in told] == [("finish", 15, 15)]
+    meter.add(bytes=done)
+    meter.end()
+    assert [(progress.phase, progress.bytes, progress.total_bytes) for progress in told] == [("load", done, done)]
+    assert told[0].seconds_left == 0

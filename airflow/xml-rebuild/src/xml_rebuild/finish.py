@@ -147,7 +147,7 @@ class _Finisher:
             meter.add(bytes=sizes[table], rows=rows)
 
         side_by_side(finish_one, sizes, self._connections, "finish")
-        meter.report()
+        meter.end()
 
     def _loaded_rows(self) -> dict[str, int]:
         rows = dict.fromkeys(self._mapping.tables, 0)

@@ -57,7 +57,7 @@ def load_part(
     loader = Loader(mapping, schema, meter, s3, max_rejected, wait)
     with connected_for_bulk(conninfo) as connection, loader.ready(connection, part.rebuild):
         summary = loader.load(connection, part, threads)
-    meter.report()
+    meter.end()
     return summary
 
 

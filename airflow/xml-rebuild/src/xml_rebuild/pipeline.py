@@ -127,7 +127,7 @@ class _Rebuild:
                 loader.load(connection, part, options.threads // loaders)
 
         side_by_side(load, parts, loaders, "load")
-        meter.report()
+        meter.end()
 
     def _complete(self, rebuild: str) -> Rebuilt:
         options = self._options

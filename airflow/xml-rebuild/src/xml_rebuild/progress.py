@@ -37,8 +37,10 @@ class Progress:
     @property
     def seconds_left(self) -> float | None:
         """At the mean speed so far; None before there is one."""
-        speed = self.bytes_per_second
-        return max(0, self.total_bytes - self.bytes) / speed if speed else None
+        left, speed = max(0, self.total_bytes - self.bytes), self.bytes_per_second
+        if left == 0:
+            return 0.0
+        return left / speed if speed else None
 
     def __str__(self) -> str:
         left = "unknown" if self.seconds_left is None else f"{self.seconds_left:.0f} s"
@@ -87,6 +89,12 @@ class Meter:
         with self._lock:
             total = max(self._total, self._bytes)
             return Progress(self._phase, self._bytes, total, self._records, self._rows, self._rejected, seconds)
+
+    def end(self) -> None:
+        """Report that all is done: an estimate, or what lies between records, is not left to do."""
+        with self._lock:
+            self._total = self._bytes
+        self.report()
 
     def report(self) -> None:
         """Tell the counts by now."""
