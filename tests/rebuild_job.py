@@ -9,6 +9,7 @@ import psycopg
 from psycopg import sql
 
 from command_line import CommandLine
+from windtunnel.airflow_api import TaskInstance
 from windtunnel.errors import UsageError
 from windtunnel.sample import Bucket
 from windtunnel.stack import Stack
@@ -76,6 +77,10 @@ class RebuildJob:
         assert isinstance(told, dict), told
         return told
 
+    def loads(self, run_id: str) -> list[TaskInstance]:
+        """The tasks that load."""
+        return [task for task in self.stack.api().task_instances(DAG, run_id) if task.task_id == "load"]
+
     def failed(self, run_id: str) -> dict[str, int]:
         """The tasks that failed, with the tries that they took."""
         found = self.stack.api().task_instances(DAG, run_id)
@@ -102,6 +107,14 @@ class RebuildJob:
         """Wait until a task copies rows into the staging schema; the server's process that takes them."""
         query = "SELECT pid FROM pg_stat_progress_copy WHERE relid::regclass::text LIKE 'pubmed_staging.%'"
         return int(wait_until(lambda: self.ask(query), "a COPY", 120, 0.1)[0][0])
+
+    def until_all_begun(self, run_id: str) -> None:
+        """Wait until no task is on its way to a worker: it would be lost with that, and missed in half an hour only."""
+
+        def begun() -> bool:
+            return {task.state for task in self.loads(run_id)} <= {"running", "success"}
+
+        wait_until(begun, f"all tasks of {run_id} to load", 180, 0.2)
 
     def until_loaded(self, parts: int) -> None:
         """Wait until so many parts are in the staging schema."""

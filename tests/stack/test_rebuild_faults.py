@@ -17,6 +17,8 @@ from windtunnel.stack import Stack
 from windtunnel.wait import wait_until
 
 KEY = "pubmed/faults/plain.xml"
+# Six parts, of which four are loaded side by side.
+PART_MIB = 30
 
 # Each is ten of the one before: in full, 10 GB.
 NAMES = "abcdefghiz"
@@ -51,9 +53,10 @@ def plain(job: RebuildJob, sample_files: list[Path]) -> str:
 
 @pytest.fixture
 def begun(job: RebuildJob, plain: str) -> str:
-    """A run that has loaded some of its parts and is at the next ones."""
-    run = job.start(source=plain, part_mib=8)
+    """A run that has loaded some of its parts and is at all the others."""
+    run = job.start(source=plain, part_mib=PART_MIB)
     job.until_loaded(2)
+    job.until_all_begun(run)
     job.until_copying()
     return run
 
@@ -63,10 +66,15 @@ def assert_right(job: RebuildJob, run: str, rows: dict[str, int]) -> None:
     assert job.rows() == rows
 
 
+def assert_right_after_retries(job: RebuildJob, run: str, rows: dict[str, int]) -> None:
+    assert_right(job, run, rows)
+    assert max(task.try_number for task in job.loads(run)) > 1
+
+
 def test_the_worker_is_killed(job: RebuildJob, begun: str, rows: dict[str, int]) -> None:
     job.stack.run("kill", "--signal", "SIGKILL", "worker")
     job.stack.start()
-    assert_right(job, begun, rows)
+    assert_right_after_retries(job, begun, rows)
 
 
 def test_s3_is_killed_so_that_every_body_is_cut(job: RebuildJob, begun: str, rows: dict[str, int]) -> None:
@@ -77,13 +85,13 @@ def test_s3_is_killed_so_that_every_body_is_cut(job: RebuildJob, begun: str, row
 
 def test_postgres_is_killed_after_some_parts(job: RebuildJob, begun: str, rows: dict[str, int]) -> None:
     job.stack.container("postgres").execute("sh", "-c", f"kill -KILL {job.until_copying()}")
-    assert_right(job, begun, rows)
+    assert_right_after_retries(job, begun, rows)
 
 
 def test_postgres_is_killed_in_the_first_copy(job: RebuildJob, plain: str, rows: dict[str, int]) -> None:
-    run = job.start(source=plain, part_mib=8)
+    run = job.start(source=plain, part_mib=PART_MIB)
     job.stack.container("postgres").execute("sh", "-c", f"kill -KILL {job.until_copying()}")
-    assert_right(job, run, rows)
+    assert_right_after_retries(job, run, rows)
 
 
 def test_an_overwritten_object_ends_the_run_and_the_next_one_reads_the_new(job: RebuildJob, begun: str) -> None:
