@@ -54,22 +54,25 @@ def test_a_month_that_is_too_different_is_not_published(job: RebuildJob) -> None
     assert first_word(job) == "good"
 
 
-def test_a_packed_object_in_shards_is_loaded_side_by_side_and_leaves_none(job: RebuildJob) -> None:
-    source, shards = month(job, "packed", "packed"), "s3://windtunnel/shards"
-    run = job.start(source=source, shards=shards, part_mib=1)
+@pytest.fixture(scope="module")
+def in_shards(job: RebuildJob) -> str:
+    """A run of a packed object in shards."""
+    run = job.start(source=month(job, "packed", "packed"), shards="s3://windtunnel/shards", part_mib=1)
     assert job.end(run) == "success"
+    return run
+
+
+def test_a_packed_object_in_shards_is_loaded_side_by_side_and_leaves_none(job: RebuildJob, in_shards: str) -> None:
     assert job.rows()["article"] == len(PMIDS)
-    assert len(job.loads(run)) > 1
+    assert len(job.loads(in_shards)) > 1
     bucket = job.bucket
     assert "Contents" not in bucket.client.list_objects_v2(Bucket=bucket.name, Prefix="shards/")
 
 
-def test_tasks_hand_on_locations_and_summaries(job: RebuildJob) -> None:
-    run = job.start(source=month(job, "small", "small"), shards="s3://windtunnel/shards", part_mib=1)
-    assert job.end(run) == "success"
-    shares = job.stack.api().xcom(DAG, run, "begin")
+def test_tasks_hand_on_locations_and_summaries(job: RebuildJob, in_shards: str) -> None:
+    shares = job.stack.api().xcom(DAG, in_shards, "begin")
     assert shares and all(len(json.dumps(share)) < 1000 for share in shares)
-    assert len(json.dumps(job.report(run))) < 2000
+    assert len(json.dumps(job.report(in_shards))) < 2000
 
 
 def test_the_report_accounts_for_every_record(job: RebuildJob) -> None:
