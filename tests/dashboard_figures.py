@@ -58,12 +58,15 @@ class Figure:
         Raises:
             AssertionError: they do not; it has both.
         """
-        known = self.known(ran)
-        labels = self.labels | ({"run_id": ran.run_id} if self.of_run else {})
-        at, minutes = place(self.board, self.panel), (time.time() - ran.since) / 60
-        shown = self.reading(ran.viewer.shown(at, self.legend, labels, minutes), ran)
+        known, shown = self.known(ran), self.reading(self.shown_of(ran), ran)
         assert abs(shown - known) <= self.within + self.share * abs(known), f"shown {shown}, known {known}"
         return True
+
+    def shown_of(self, ran: Ran) -> Shown:
+        """The series since the run began."""
+        labels = self.labels | ({"run_id": ran.run_id} if self.of_run else {})
+        at, minutes = place(self.board, self.panel), (time.time() - ran.since) / 60
+        return ran.viewer.shown(at, self.legend, labels, minutes)
 
 
 # ----------------------------------------------------------------------------------------- how a panel's series is read

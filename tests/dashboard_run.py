@@ -3,7 +3,6 @@
 Known are what the DAG does, what Airflow's REST API and database say, and what containers and stores say themselves.
 """
 
-import json
 import re
 import time
 from collections.abc import Iterator
@@ -164,11 +163,11 @@ def step_before(at: float) -> float:
 
 
 @contextmanager
-def watched(cli: CommandLine, stack: Stack, dag: str = DAG, **conf: object) -> Iterator[Ran]:
+def watched(cli: CommandLine, stack: Stack) -> Iterator[Ran]:
     """Run the DAG, and watch from before it to the end of `with`."""
-    with seen(stack, dag) as before:
-        cli("run", dag, "--conf", json.dumps(conf), "--timeout", "300")
-        (found,) = stack.api().find("dags", dag, "dagRuns", order_by="-start_date", limit=1)["dag_runs"]
+    with seen(stack, DAG) as before:
+        cli("run", DAG, "--timeout", "300")
+        (found,) = stack.api().find("dags", DAG, "dagRuns", order_by="-start_date", limit=1)["dag_runs"]
         yield replace(before, run_id=found["dag_run_id"])
 
 

@@ -12,6 +12,7 @@ import pytest
 from dashboard_figures import FAULTS, PRESSURE, TELLS_PRESSURE, Figure
 from dashboard_panels import Place, places
 from dashboard_run import Ran, seen
+from task_processes import signal
 from windtunnel.stack import Stack
 from windtunnel.wait import wait_until
 
@@ -22,11 +23,6 @@ HALTED = 80.0  # seconds: after 60 a supervisor counts as one without a child, a
 
 # Another process than Celery's own is the first that the kernel takes.
 TAKE_ALL_MEMORY = "echo 1000 > /proc/self/oom_score_adj; head -c 4000000000 /dev/zero | tail > /dev/null; true"
-SIGNAL = """
-for folder in /proc/[0-9]*; do
-    if grep -qa "^airflow $1" $folder/cmdline; then kill -$2 ${folder#/proc/}; fi
-done 2> /dev/null; true
-"""
 
 
 @pytest.fixture(scope="module")
@@ -51,17 +47,12 @@ def lose_a_task(ran: Ran) -> None:
     run_id = api.trigger(dag).run_id
     states = lambda: {task.state for task in api.task_instances(dag, run_id)}  # noqa: E731
     wait_until(lambda: "running" in states(), f"a task of {dag} to run", timeout=90)
-    signal(ran, "supervisor", "STOP")
-    signal(ran, "worker", "KILL")
+    signal(ran.container("worker"), "supervisor", "STOP")
+    signal(ran.container("worker"), "worker", "KILL")
     halted = time.monotonic()
     wait_until(lambda: time.monotonic() - halted > HALTED, "its supervisor to be missed", timeout=2 * HALTED)
-    signal(ran, "supervisor", "KILL")
+    signal(ran.container("worker"), "supervisor", "KILL")
     wait_until(lambda: "failed" in states(), f"the task of {dag} to be given up", timeout=90)
-
-
-def signal(ran: Ran, title: str, name: str) -> None:
-    """To all processes of tasks in the worker that are called so."""
-    ran.container("worker").execute("sh", "-c", SIGNAL, "-", title, name)
 
 
 @pytest.mark.parametrize("shown", NEEDS_FAULT, ids=str)
