@@ -1,6 +1,7 @@
 """A chunk of records → COPY text of every table."""
 
 import threading
+from collections import Counter
 from dataclasses import dataclass
 
 from lxml import etree
@@ -11,6 +12,9 @@ from xml_rebuild.engine import Engine
 from xml_rebuild.errors import MalformedXML, WrongContent, WrongMapping
 from xml_rebuild.layout import QUOTE
 from xml_rebuild.mapping import Mapping
+from xml_rebuild.native.choice import NativeRoute
+from xml_rebuild.native.library import Section
+from xml_rebuild.native.words import Reason
 from xml_rebuild.records import RecordTags
 from xml_rebuild.reserved import Substitutes, substituted
 
@@ -66,10 +70,14 @@ class _Engines(threading.local):
 
 
 class Extractor:
-    """Runs a mapping over chunks; one for all threads."""
+    """Runs a mapping over chunks; one for all threads.
 
-    def __init__(self, mapping: Mapping) -> None:
+    The C engine does it where it can, the XSLT engine all else; without `native` the latter does everything.
+    """
+
+    def __init__(self, mapping: Mapping, native: bool = True) -> None:
         self._mapping = mapping
+        self._native = NativeRoute(mapping) if native else None
         self._tags = RecordTags(mapping.resolve(tag)[1] for tag in mapping.record_tags)
         self._keys = {record.tag: Cells("key", record.key) for record in mapping.records}
         self._cells = {name: Cells(name, table.all_columns, len(table.key)) for name, table in mapping.tables.items()}
@@ -94,6 +102,11 @@ class Extractor:
         rejected.sort(key=lambda record: record.offset)
         return Extracted(read.copies, read.rows, read.records, rejected)
 
+    @property
+    def refused(self) -> Counter[Reason]:
+        """How many chunks, or what was left of them, the C engine left to the other, by reason."""
+        return Counter() if self._native is None else self._native.refused
+
     def _engine(self, prolog: Prolog) -> Engine:
         local = self._engines
         if local.engine is None or local.prolog != prolog:
@@ -104,6 +117,25 @@ class Extractor:
         return self._read(prolog, chunk.offset, b"".join(piece.data for piece in pieces), base)
 
     def _read(self, prolog: Prolog, offset: int, data: bytes, base: str) -> _Read:
+        sections = None if self._native is None else self._native.run(prolog, data, base)
+        if sections is None:
+            return self._transformed(prolog, offset, data, base)
+        return self._checked(sections)
+
+    def _checked(self, sections: list[Section]) -> _Read:
+        read, remaining = _Read({}, {}, 0, []), iter(sections)
+        for record in self._mapping.records:
+            own = next(remaining)
+            read.records += own.rows
+            if own.unusual:
+                self._keys[record.tag].checked(own.lines, read.misfits)
+            for table in record.tables:
+                made = next(remaining)
+                lines = self._cells[table].checked(made.lines, read.misfits) if made.unusual else made.lines
+                read.copies[table], read.rows[table] = lines, made.rows
+        return self._complete(read)
+
+    def _transformed(self, prolog: Prolog, offset: int, data: bytes, base: str) -> _Read:
         data, substitutes = substituted(data)
         carriage_return = "" if substitutes is None else substitutes.carriage_return.decode()
         try:
