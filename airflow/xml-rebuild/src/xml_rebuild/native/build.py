@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parent
 #: Old enough for every Linux that a Python package is built for.
 _GLIBC = "2.17"
 _MACOS = "11.0"
-_FLAGS = ("-std=c11", "-O3", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", "-fvisibility=default")
+_FLAGS = ("-std=c11", "-O3", "-g0", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", "-fvisibility=default")
 
 
 def sources(folder: Path = FOLDER) -> list[Path]:
