@@ -25,7 +25,11 @@ def python(report: Callable[[str], None]) -> str:
         report(f"installing the contenders' packages into {VENV.relative_to(ROOT)}")
         _make(VENV)
         stamp.write_text(wanted)
-    return str(VENV / "bin/python")
+    interpreter = str(VENV / "bin/python")
+    # At once when it is built: the library's name is its sources'.
+    help = "without its C engine the library would be measured at a fraction of its speed; see docs/rebuild.md"
+    run([interpreter, "-m", "xml_rebuild.native.build"], MachineUnfit, help, env={"PYTHONPATH": str(LIBRARY)})
+    return interpreter
 
 
 def _make(venv: Path) -> None:

@@ -22,6 +22,7 @@ from xml_rebuild.errors import (
     WrongMapping,
 )
 from xml_rebuild.mapping import Mapping
+from xml_rebuild.native.choice import told
 from xml_rebuild.pipeline import DEFAULTS, Options, rebuild
 from xml_rebuild.publish import rollback
 from xml_rebuild.source import Source, client, locate
@@ -69,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_database(back)
     back.add_argument("--schema", required=True, help="the live schema")
     back.set_defaults(run=_rollback)
-    check = commands.add_parser("check-mapping", help="read a mapping and show the tables that it makes")
+    check = commands.add_parser("check-mapping", help="read a mapping and show its tables and its engine")
     check.add_argument("mapping", help="a shipped mapping's name or the path of a YAML file")
     check.set_defaults(run=_check_mapping)
     return parser
@@ -139,6 +140,7 @@ def _check_mapping(given: argparse.Namespace) -> None:
     for table in mapping.tables.values():
         columns = ", ".join(f"{column.name} {column.type}" for column in table.all_columns)
         print(f"{table.name} ({columns})")
+    print(f"engine: {told(mapping)}")
 
 
 if __name__ == "__main__":

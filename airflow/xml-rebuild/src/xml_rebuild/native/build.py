@@ -6,6 +6,7 @@ builds it in place. It holds no Python of any version, and needs nothing but the
 """
 
 import hashlib
+import os
 import platform
 import subprocess
 import sys
@@ -16,7 +17,7 @@ FOLDER = Path(__file__).parent
 #: Old enough for every Linux that a Python package is built for.
 _GLIBC = "2.17"
 _MACOS = "11.0"
-_FLAGS = ("-std=c11", "-O3", "-g0", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", "-fvisibility=default")
+_FLAGS = ("-std=c11", "-O3", "-g0", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden")
 
 
 def sources(folder: Path = FOLDER) -> list[Path]:
@@ -42,12 +43,15 @@ def machine() -> str:
 
 
 def build(folder: Path = FOLDER) -> Path:
-    """Compile into `folder`, and take away what other sources were compiled to.
+    """Compile into `folder`, unless that was done, and take away what other sources were compiled to.
 
     Raises OSError or subprocess.CalledProcessError where there is no compiler or it fails.
     """
     library = target(folder)
-    partial = library.with_suffix(".partial")
+    if library.exists():
+        return library
+    # Others may be at it as well.
+    partial = library.with_suffix(f".{os.getpid()}")
     files = [str(source) for source in sources() if source.suffix == ".c"]
     compiler = [sys.executable, "-m", "ziglang", "cc", "-target", machine()]
     subprocess.run([*compiler, *_FLAGS, *files, "-o", str(partial)], check=True)

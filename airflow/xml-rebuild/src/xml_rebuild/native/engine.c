@@ -8,6 +8,9 @@
 
 enum { PADDING = 16, MOST_RECORDS = 999999, MOST_OUTPUT = 1 << 30, LEAST_ROOM = 1 << 12, NUMBER_DIGITS = 6 };
 
+/* All else is hidden, so that no other library's name can come in between. */
+#define INTERFACE __attribute__((visibility("default")))
+
 /* What the caller gives. */
 struct input {
     const uint8_t *before, *data, *after, *base;
@@ -224,7 +227,7 @@ static void copy(struct engine *engine, const struct input *input)
 }
 
 /* Makes the sections of a chunk between the tags around it; every record's number begins with `base`. */
-int xml_rebuild_run(struct engine *engine, const struct input *input)
+INTERFACE int xml_rebuild_run(struct engine *engine, const struct input *input)
 {
     if (prepare(engine, input)) {
         copy(engine, input);
@@ -235,12 +238,12 @@ int xml_rebuild_run(struct engine *engine, const struct input *input)
 }
 
 /* The sections that the last run has made; they hold until the next one. */
-const struct section *xml_rebuild_sections(const struct engine *engine)
+INTERFACE const struct section *xml_rebuild_sections(const struct engine *engine)
 {
     return engine->sections;
 }
 
-void xml_rebuild_free(struct engine *engine)
+INTERFACE void xml_rebuild_free(struct engine *engine)
 {
     for (int32_t number = 0; engine->sections && number < engine->code[SECTION_COUNT]; number++)
         free(engine->sections[number].bytes);
@@ -268,7 +271,7 @@ static void fill_buckets(struct engine *engine)
 
 /* An engine for a program, whose parts must outlive it: code, the bytes of all strings, and numbers. NULL when there is
    no memory. An engine is for one thread at a time. */
-struct engine *xml_rebuild_new(const int32_t *code, const uint8_t *bytes, const uint32_t *sizes, uint32_t strings,
+INTERFACE struct engine *xml_rebuild_new(const int32_t *code, const uint8_t *bytes, const uint32_t *sizes, uint32_t strings,
                                const double *numbers)
 {
     struct engine *engine = calloc(1, sizeof *engine);
