@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from heapq import merge
 
 _NAME_END = rb"(?=[\s/>])"
 _ATTRIBUTES = rb"(?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*+"
 _CLOSE = re.compile(rb"\s*>")
 _LESS_THAN = ord("<")
+_HIDDEN = ((b"<!--", b"-->"), (b"<![CDATA[", b"]]>"), (b"<?", b"?>"))
 _PREFIX = rb"(?:[^\s<>/:!?]+:)?"
 
 
@@ -104,14 +106,24 @@ def _last_end_tag(data: bytes, name: bytes, start: int, stop: int) -> int:
 
 
 def _hides(data: bytes, start: int, stop: int) -> bool:
+    """Whether `stop` may lie in a comment, CDATA or a PI, where `start` does not."""
+    position = start
     # One byte is found many times faster than two, and these two are rare in text.
-    return _preceded(data, b"!", start, stop) or _preceded(data, b"?", start, stop)
+    for opening in merge(_preceded(data, b"!", start, stop), _preceded(data, b"?", start, stop)):
+        if opening < position:
+            continue
+        begin, end = next((marks for marks in _HIDDEN if data.startswith(marks[0], opening)), (b"", b""))
+        closing = data.find(end, opening + len(begin), stop)
+        if not begin or closing < 0:
+            return True
+        position = closing + len(end)
+    return False
 
 
-def _preceded(data: bytes, mark: bytes, start: int, stop: int) -> bool:
-    position = data.find(mark, start, stop)
+def _preceded(data: bytes, mark: bytes, start: int, stop: int) -> Iterator[int]:
+    """Where "<" stands before `mark`."""
+    position = data.find(mark, start + 1, stop)
     while position >= 0:
         if data[position - 1] == _LESS_THAN:
-            return True
+            yield position - 1
         position = data.find(mark, position + 1, stop)
-    return False
