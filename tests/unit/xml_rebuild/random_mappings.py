@@ -33,6 +33,10 @@ _TEXTS = (
 )
 _LITERALS = ("''", "'x'", "'7'", "' '", "'é'", "'yY'", '"2024"', "'.'")
 _TYPES = ("text", "text", "text", "integer", "bigint", "numeric", "date", "boolean", "text[]")
+_STEPS = (
+    *("*", "p:*", "@x", "@p:y", "@*", ".", "..", "text()", "self::a", "self::*"),
+    *("descendant::b", "descendant-or-self::*", "parent::a", "child::c"),
+)
 _SEPARATORS = ("; ", " ", "")
 _INVALID = ("reject", "'null'", "'null'")
 _TRANSFORMS = ("date", "year", "month", "day", "boolean", "orcid", "join", "lower", "upper")
@@ -60,10 +64,7 @@ class Expressions:
         return path
 
     def _step(self, depth: int) -> str:
-        step = self._random.choice(
-            [*_NAMES, *_NAMES, "*", "p:*", "@x", "@p:y", "@*", ".", "..", "text()", "self::a", "self::*"]
-            + ["descendant::b", "descendant-or-self::*", "parent::a", "child::c"]
-        )
+        step = self._random.choice([*_NAMES, *_NAMES, *_STEPS])
         filtered = depth and not step.startswith(".") and self._random.random() < 0.3
         return step + self._predicate(depth) if filtered else step
 
@@ -190,7 +191,9 @@ def random_records(seed: int) -> str:
     def element(depth: int) -> str:
         name = chosen.choice([*_NAMES, "Month", "Day", "q"])
         inner = "".join(
-            element(depth - 1) if depth and chosen.random() < 0.6 else text() + chosen.choice(["", "", "<!-- c -->"])
+            element(depth - 1)
+            if depth and chosen.random() < 0.6
+            else text() + chosen.choice(["", "", "<!-- c -->", "<?pi x?>"])
             for _ in range(chosen.randrange(4))
         )
         return f"<{name}{attributes()}>{inner}</{name}>" if inner else f"<{name}{attributes()}/>"
@@ -199,5 +202,5 @@ def random_records(seed: int) -> str:
         tag = chosen.choice(["rec", "rec", "p:rec"])
         return f'<{tag} id="{number}">{"".join(element(3) for _ in range(chosen.randrange(6)))}</{tag}>'
 
-    between = ("", "\n", "<!-- <rec> -->", "<skip><a/>text</skip>")
+    between = ("", "\n", "<!-- <rec> -->", "<?pi?>", "<skip><a/>text</skip>")
     return "".join(record(number) + chosen.choice(between) for number in range(12))

@@ -124,3 +124,4 @@ def test_check_mapping_shows_the_tables(capsys: pytest.CaptureFixture[str]) -> N
         "mesh_heading (pmid integer, position integer, descriptor_ui text, descriptor text, major_topic boolean)"
         in lines
     )
+    assert lines[-1] == "engine: C"

@@ -1,6 +1,5 @@
 """A chunk of records → COPY text of every table."""
 
-import threading
 from collections import Counter
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from xml_rebuild.mapping import Mapping
 from xml_rebuild.native.choice import NativeRoute
 from xml_rebuild.native.library import Section
 from xml_rebuild.native.words import Reason
+from xml_rebuild.per_document import PerDocument
 from xml_rebuild.records import RecordTags
 from xml_rebuild.reserved import Substitutes, substituted
 
@@ -61,14 +61,6 @@ class _Read:
     misfits: list[Misfit]
 
 
-class _Engines(threading.local):
-    """One engine a thread, for the document that it is at."""
-
-    def __init__(self) -> None:
-        self.prolog: Prolog | None = None
-        self.engine: Engine | None = None
-
-
 class Extractor:
     """Runs a mapping over chunks; one for all threads.
 
@@ -81,7 +73,7 @@ class Extractor:
         self._tags = RecordTags(mapping.resolve(tag)[1] for tag in mapping.record_tags)
         self._keys = {record.tag: Cells("key", record.key) for record in mapping.records}
         self._cells = {name: Cells(name, table.all_columns, len(table.key)) for name, table in mapping.tables.items()}
-        self._engines = _Engines()
+        self._engines = PerDocument(lambda prolog: Engine(mapping, prolog))
 
     def extract(self, prolog: Prolog, chunk: Chunk, record_prefix: str) -> Extracted:
         """The rows of all whole records in `chunk`; `record_prefix` and six digits are a row's record_no.
@@ -106,12 +98,6 @@ class Extractor:
     def refused(self) -> Counter[Reason]:
         """How many chunks, or what was left of them, the C engine left to the other, by reason."""
         return Counter() if self._native is None else self._native.refused
-
-    def _engine(self, prolog: Prolog) -> Engine:
-        local = self._engines
-        if local.engine is None or local.prolog != prolog:
-            local.prolog, local.engine = prolog, Engine(self._mapping, prolog)
-        return local.engine
 
     def _read_pieces(self, prolog: Prolog, chunk: Chunk, pieces: list[_Piece], base: str) -> _Read:
         return self._read(prolog, chunk.offset, b"".join(piece.data for piece in pieces), base)
@@ -139,7 +125,7 @@ class Extractor:
         data, substitutes = substituted(data)
         carriage_return = "" if substitutes is None else substitutes.carriage_return.decode()
         try:
-            present, found = self._engine(prolog).run(prolog.wrap(data), base, carriage_return)
+            present, found = self._engines.of(prolog).run(prolog.wrap(data), base, carriage_return)
         except etree.XSLTError as error:
             what, step = "Failing expression", "Correct the mapping."
             raise WrongMapping(what, self._mapping.name, "an XPath that can be evaluated", str(error), step) from error
@@ -184,7 +170,7 @@ class Extractor:
         good = []
         for piece in self._pieces(chunk):
             try:
-                self._engine(prolog).parsed(prolog.wrap(piece.data))
+                self._engines.of(prolog).parsed(prolog.wrap(piece.data))
                 good.append(piece)
             except etree.XMLSyntaxError as fault:
                 rejected.append(piece.rejected(f"not well-formed: {fault.msg}"))
@@ -198,7 +184,7 @@ class Extractor:
             position = stop
         between.append(chunk.data[position:])
         try:
-            self._engine(prolog).parsed(prolog.wrap(b"".join(between)))
+            self._engines.of(prolog).parsed(prolog.wrap(b"".join(between)))
         except etree.XMLSyntaxError as fault:
             where = f"what lies between the records from byte {chunk.offset} on"
             step = "Upload the document again."

@@ -1,6 +1,5 @@
 """Which of the two engines a mapping, and then a chunk, gets."""
 
-import ctypes
 import logging
 import threading
 from collections import Counter
@@ -9,17 +8,10 @@ from xml_rebuild.mapping import Mapping
 from xml_rebuild.native.library import NativeEngine, Section, library
 from xml_rebuild.native.program import program, reason_against
 from xml_rebuild.native.words import Reason
+from xml_rebuild.per_document import PerDocument
 from xml_rebuild.prolog import Prolog
 
 log = logging.getLogger(__name__)
-
-
-class _Engines(threading.local):
-    """One engine a thread, for the document that it is at."""
-
-    def __init__(self) -> None:
-        self.prolog: Prolog | None = None
-        self.engine: NativeEngine | None = None
 
 
 class NativeRoute:
@@ -32,7 +24,7 @@ class NativeRoute:
         self.refused: Counter[Reason] = Counter()
         self._mapping = mapping
         self._library = library()
-        self._engines = _Engines()
+        self._engines = PerDocument(self._engine)
         self._counting = threading.Lock()
         reason = None if self._library is None else reason_against(mapping)
         if reason is not None:
@@ -41,23 +33,21 @@ class NativeRoute:
 
     def run(self, prolog: Prolog, data: bytes, base: str) -> list[Section] | None:
         """What NativeEngine.run gives for a chunk of the document; None when it is for the XSLT engine."""
-        if self._library is None:
+        engine = self._engines.of(prolog)
+        if engine is None:
             return None
-        engine, tags = self._engine(self._library, prolog), (b"".join(prolog.open_tags), b"".join(prolog.close_tags))
-        made = engine.run(tags[0], data, tags[1], base.encode())
+        made = engine.run(b"".join(prolog.open_tags), data, b"".join(prolog.close_tags), base.encode())
         if not isinstance(made, Reason):
             return made
         with self._counting:
             self.refused[made] += 1
         return None
 
-    def _engine(self, loaded: ctypes.CDLL, prolog: Prolog) -> NativeEngine:
-        local = self._engines
-        if local.engine is None or local.prolog != prolog:
-            sections = sum(1 + len(record.tables) for record in self._mapping.records)
-            local.engine = NativeEngine(loaded, program(self._mapping, prolog.names()), sections)
-            local.prolog = prolog
-        return local.engine
+    def _engine(self, prolog: Prolog) -> NativeEngine | None:
+        if self._library is None:
+            return None
+        sections = sum(1 + len(record.tables) for record in self._mapping.records)
+        return NativeEngine(self._library, program(self._mapping, prolog.names()), sections)
 
 
 def told(mapping: Mapping) -> str:

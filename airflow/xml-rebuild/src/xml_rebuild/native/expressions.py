@@ -481,8 +481,9 @@ def _without_detours(steps: list[_Step]) -> Iterator[_Step]:
     """`a//b` as a step to the descendants, unless `b` is counted."""
     waiting: _Step | None = None
     for step in steps:
-        if waiting is not None and step.test is Test.ANYTHING:
-            raise Unsupported("//.")
+        # A comment is found by `//`, and is no node of the tree: what is asked of it cannot be told.
+        if waiting is not None and (step.test is Test.ANYTHING or step.axis is Axis.PARENT):
+            raise Unsupported("// before . or ..")
         if waiting is not None and step.axis is Axis.CHILD and not step.positional:
             step, waiting = _Step(Axis.DESCENDANT, step.test, step.key, step.predicates), None
         if waiting is not None:

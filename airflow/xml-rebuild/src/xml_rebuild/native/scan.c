@@ -493,6 +493,20 @@ static uint8_t *skip_comment(struct engine *engine, uint8_t *at)
     return at + 3;
 }
 
+/* Takes no target that libxml2 has a word to say about. */
+static uint8_t *skip_instruction(struct engine *engine, uint8_t *at)
+{
+    struct name target;
+    uint8_t *behind = read_name(engine, at + 2, &target);
+    if (behind == NULL)
+        return NULL;
+    bool is_reserved = (at[2] | 0x20) == 'x' && (at[3] | 0x20) == 'm' && (at[4] | 0x20) == 'l';
+    uint8_t *stop = find(behind, engine->document + engine->size, "?>", 2);
+    if (target.prefix || is_reserved || stop == NULL || (stop != behind && !(CLASS[*behind] & WHITE)))
+        return refuse(engine, ODD_MARKUP), NULL;
+    return stop + 2;
+}
+
 /* Adds a text as far as markup that ends it. Sections of CDATA and references are parts of one text. */
 static uint8_t *read_text(struct engine *engine, uint8_t *at)
 {
@@ -536,7 +550,9 @@ static uint8_t *read_markup(struct engine *engine, uint8_t *at)
         return read_end(engine, at);
     if (at[1] == '!' && at[2] == '-' && at[3] == '-')
         return skip_comment(engine, at);
-    if (at[1] == '!' || at[1] == '?')
+    if (at[1] == '?')
+        return skip_instruction(engine, at);
+    if (at[1] == '!')
         return refuse(engine, ODD_MARKUP), NULL;
     return read_start(engine, at);
 }
