@@ -140,7 +140,7 @@ REFUSED = [
     (Reason.TOO_LARGE, "<r>" + "a" * 2**23 + "</r>"),
     (Reason.TOO_DEEP, f"<r>{deep(230)}</r>"),
     (Reason.ILLEGAL_CHARACTER, "<r><name>\x7f</name></r>"),
-    (Reason.ILLEGAL_CHARACTER, "<r><name>\r\n</name></r>"),
+    (Reason.ILLEGAL_CHARACTER, "<r><name>\r</name></r>"),
     (Reason.ILLEGAL_CHARACTER, "<r><name>\x01</name></r>"),
     (Reason.ILLEGAL_CHARACTER, "<r><name>\ufffe</name></r>"),
     (Reason.ILLEGAL_CHARACTER, "<r><name>\x00</name></r>"),
@@ -198,6 +198,7 @@ TAKEN = [
     "<r><name a='&quot;&#x9;&#10;&lt;\t\n'>&amp;&lt;&gt;&quot;&apos;&#65;&#x41;</name></r>",
     "<r><name><![CDATA[<&]]]>]] ]><!-- - -->a<?pi?>b<?pi x?></name></r >",
     "<r xmlns:p='http://u/' xmlns=''><name p:a='1' a='2' xml:lang='x'/><p:name>no</p:name></r>",
+    "<r\r\na='\r\n'>\r\n<name>a\r\n\r\nb<![CDATA[\r\n]]></name>\r\n</r>\r\n",
     "\n<!-- a --><r\t><name\n/></r\n>\n<r/>",
     f"<r>{deep(150)}<name>deep</name></r>",
     "<r><name>" + "<i>x</i>" * 1000 + "</name></r>",
@@ -256,6 +257,13 @@ def test_without_the_library_the_other_engine_does_it_all(monkeypatch: pytest.Mo
 def test_a_library_of_other_sources_is_not_loaded(tmp_path: Path) -> None:
     assert build.target().is_file()
     assert build.target(tmp_path).name == build.target().name
+
+
+def test_a_large_record_is_taken_among_small_ones() -> None:
+    both = Both(NAME)
+    for size in (10, 7_000_000, 10, 3_000_000, 10):
+        both.compare(SET, f"<r><name>{'<i>x</i>' * (size // 8)}</name></r>".encode())
+    assert both.native.refused == {}
 
 
 def test_elements_around_the_records_may_come_again() -> None:

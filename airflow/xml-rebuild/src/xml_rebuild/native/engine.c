@@ -6,7 +6,7 @@
 
 #include "program.h"
 
-enum { PADDING = 16, MOST_RECORDS = 999999, MOST_OUTPUT = 1 << 30, LEAST_ROOM = 1 << 12, NUMBER_DIGITS = 6 };
+enum { PADDING = 16, MOST_RECORDS = 999999, MOST_OUTPUT = 1 << 30, LEAST_ROOM = 1 << 12, LARGE = 1 << 21, NUMBER_DIGITS = 6 };
 
 /* All else is hidden, so that no other library's name can come in between. */
 #define INTERFACE __attribute__((visibility("default")))
@@ -198,6 +198,26 @@ static bool reserve(struct engine *engine, uint8_t **bytes, size_t *room, size_t
     return moved != NULL;
 }
 
+/* Gives back what the sections and trees of earlier chunks have taken. */
+static void release(struct engine *engine)
+{
+    for (int32_t number = 0; engine->sections && number < engine->code[SECTION_COUNT]; number++) {
+        free(engine->sections[number].bytes);
+        engine->sections[number] = (struct section){0};
+    }
+    free(engine->document);
+    free(engine->nodes);
+    free(engine->attributes);
+    free(engine->references);
+    free(engine->scratch);
+    engine->document = engine->scratch = NULL;
+    engine->nodes = NULL;
+    engine->attributes = NULL;
+    engine->references = NULL;
+    engine->document_room = engine->node_room = engine->attribute_room = 0;
+    engine->reference_room = engine->scratch_room = 0;
+}
+
 static bool prepare(struct engine *engine, const struct input *input)
 {
     engine->reason = ACCEPTED;
@@ -211,10 +231,26 @@ static bool prepare(struct engine *engine, const struct input *input)
     }
     engine->size = input->before_size + input->size + input->after_size;
     engine->scratch_size = 0;
+    /* One large record must not hold for good what the others never need. */
+    if (engine->document_room > LARGE && engine->size < LARGE / 2)
+        release(engine);
     if (engine->size > MOST_BYTES)
         refuse(engine, TOO_LARGE);
     return engine->reason == ACCEPTED && reserve(engine, &engine->document, &engine->document_room, engine->size + PADDING) &&
            reserve(engine, &engine->scratch, &engine->scratch_room, 2 * engine->size + LEAST_ROOM);
+}
+
+/* Ends lines as XML reads them; the size that is left. A CR that is alone stays, and is refused. */
+static size_t without_returns(uint8_t *at, size_t size)
+{
+    uint8_t *found = memchr(at, '\r', size);
+    if (found == NULL)
+        return size;
+    uint8_t *to = found;
+    for (const uint8_t *from = found; from < at + size; from++)
+        if (*from != '\r' || from + 1 == at + size || from[1] != '\n')
+            *to++ = *from;
+    return (size_t)(to - at);
 }
 
 static void copy(struct engine *engine, const struct input *input)
@@ -223,6 +259,7 @@ static void copy(struct engine *engine, const struct input *input)
     memcpy(to, input->before, input->before_size);
     memcpy(to + input->before_size, input->data, input->size);
     memcpy(to + input->before_size + input->size, input->after, input->after_size);
+    engine->size = without_returns(to, engine->size);
     memset(to + engine->size, 0, PADDING);
 }
 
@@ -245,15 +282,9 @@ INTERFACE const struct section *xml_rebuild_sections(const struct engine *engine
 
 INTERFACE void xml_rebuild_free(struct engine *engine)
 {
-    for (int32_t number = 0; engine->sections && number < engine->code[SECTION_COUNT]; number++)
-        free(engine->sections[number].bytes);
+    release(engine);
     free(engine->strings);
     free(engine->buckets);
-    free(engine->document);
-    free(engine->nodes);
-    free(engine->attributes);
-    free(engine->references);
-    free(engine->scratch);
     free(engine->sections);
     free(engine);
 }

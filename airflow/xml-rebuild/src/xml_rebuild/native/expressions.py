@@ -42,6 +42,7 @@ _NODE_TYPES = {"text", "node", "comment", "processing-instruction"}
 _DEEPEST = 40
 _MOST_ARGUMENTS = 60
 _LONGEST_NUMBER = 15
+_LONGEST = 4000
 
 
 class Unsupported(Exception):
@@ -117,6 +118,8 @@ _HERE = _Step(Axis.SELF, Test.ANYTHING)
 
 def compiled(text: str, code: Code, namespaces: dict[str, str]) -> Value:
     """The expression, added to `code`; raises Unsupported."""
+    if len(text) > _LONGEST:
+        raise Unsupported(f"{text[:60]!r}…: so long a text")
     try:
         return _Parser(text, code, namespaces).expression()
     except Unsupported as error:
