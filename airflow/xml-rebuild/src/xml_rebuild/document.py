@@ -98,7 +98,7 @@ class Document:
 
     def _stops(self, finder: LastEnd, data: bytes, wanted: int) -> Iterator[int]:
         """Where `data` is cut; a record larger than a chunk is a chunk of its own."""
-        stop = finder.find(data, 0, wanted) if wanted == self._size else self._tags.first_end(data)
+        stop = finder.find(data, 0, wanted) if wanted == self._size else finder.first(data)
         while stop:
             yield stop
             stop = finder.find(data, stop, stop + self._size) if len(data) - stop >= self._size else 0

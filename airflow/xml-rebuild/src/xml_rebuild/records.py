@@ -16,7 +16,8 @@ class RecordTags:
     """Finds the records of some names, whatever their prefix is; `around` are the names of elements around them."""
 
     def __init__(self, local_names: Iterable[str], around: Iterable[str] = ()) -> None:
-        names = rb"%b(?:%b)" % (_PREFIX, b"|".join(re.escape(name.encode()) for name in sorted(set(local_names))))
+        self._local_names = [name.encode() for name in sorted(set(local_names))]
+        names = rb"%b(?:%b)" % (_PREFIX, b"|".join(map(re.escape, self._local_names)))
         self._token = re.compile(
             rb"(?P<hidden><!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>)|(?P<open><!--|<!\[CDATA\[|<\?)|"
             rb"(?P<end></%b\s*>)|<%b%b(?:(?P<empty>%b/>)|(?P<start>%b>))"
@@ -52,6 +53,10 @@ class RecordTags:
         """The end of the first whole record, or 0."""
         return next((stop for _, stop in self.spans(data)), 0)
 
+    def may_end(self, data: bytes, start: int, stop: int) -> bool:
+        """Whether anything looks like a record's end tag; most often told faster than where one is."""
+        return any(_in_end_tag(data, name, start, stop) for name in self._local_names)
+
     def starts(self, data: bytes) -> bool:
         """Whether there is the beginning of a record anywhere."""
         return self._start.search(data) is not None
@@ -67,7 +72,7 @@ class RecordTags:
 
 
 class LastEnd:
-    """Finds the last end of a record backwards from a limit, with the tag that was the last one before."""
+    """Finds the last end of a record backwards from a limit, or the first one, with the tags that were found before."""
 
     def __init__(self, tags: RecordTags) -> None:
         self._tags = tags
@@ -78,10 +83,21 @@ class LastEnd:
         end = self._by_name(data, start, stop)
         if end and not _hides(data, start, end):
             return end
+        if not end and not self._tags.may_end(data, start, stop):
+            return 0
         window = data[start:stop]
         end = self._tags.last_end(window)
         self._remember(window)
         return start + end if end else 0
+
+    def first(self, data: bytes) -> int:
+        """The end of the first whole record, perhaps with small ones before it; 0 if there is none."""
+        ends = [end for name in self._names if (end := _first_end_tag(data, name))]
+        if ends and not _hides(data, 0, min(ends)):
+            return min(ends)
+        end = self._tags.first_end(data) if self._tags.may_end(data, 0, len(data)) else 0
+        self._remember(data[:end])
+        return end
 
     def _by_name(self, data: bytes, start: int, stop: int) -> int:
         best = 0
@@ -103,6 +119,27 @@ def _last_end_tag(data: bytes, name: bytes, start: int, stop: int) -> int:
             return match.end()
         position = data.rfind(tag, start, position)
     return 0
+
+
+def _first_end_tag(data: bytes, name: bytes) -> int:
+    tag = b"</" + name
+    position = data.find(tag)
+    while position >= 0:
+        match = _CLOSE.match(data, position + len(tag))
+        if match is not None:
+            return match.end()
+        position = data.find(tag, position + 1)
+    return 0
+
+
+def _in_end_tag(data: bytes, name: bytes, start: int, stop: int) -> bool:
+    position = data.find(name, start, stop)
+    while position >= 0:
+        opening = data.rfind(b"<", start, position)
+        if opening >= 0 and data.startswith(b"/", opening + 1):
+            return True
+        position = data.find(name, position + 1, stop)
+    return False
 
 
 def _hides(data: bytes, start: int, stop: int) -> bool:
