@@ -12,7 +12,7 @@ static const uint8_t QUOTE = 0x7f;
 /* White space as Python's str.strip has it, one character: its bytes, or 0. */
 static size_t white(const uint8_t *at, size_t size)
 {
-    if (size && (at[0] == ' ' || at[0] == '\n' || at[0] == '\t'))
+    if (size && is_space(at[0]))
         return 1;
     if (size > 1 && at[0] == 0xc2)
         return at[1] == 0x85 || at[1] == 0xa0 ? 2 : 0;
@@ -88,11 +88,6 @@ static uint8_t upper(uint8_t byte)
     return byte >= 'a' && byte <= 'z' ? byte - 32 : byte;
 }
 
-static bool is_digit(uint8_t byte)
-{
-    return byte >= '0' && byte <= '9';
-}
-
 static struct text mapped(struct engine *engine, struct text text, uint8_t (*of)(uint8_t))
 {
     uint8_t *to = text.size ? scratch(engine, text.size) : NULL;
@@ -101,22 +96,6 @@ static struct text mapped(struct engine *engine, struct text text, uint8_t (*of)
     for (size_t at = 0; at < text.size; at++)
         to[at] = of(text.at[at]);
     return (struct text){to, text.size};
-}
-
-static bool begins(struct text text, const char *with)
-{
-    size_t size = strlen(with);
-    return text.size >= size && memcmp(text.at, with, size) == 0;
-}
-
-static bool is_word(struct text text, const char *word)
-{
-    return text.size == strlen(word) && begins(text, word);
-}
-
-static struct text literal(const char *text)
-{
-    return (struct text){(const uint8_t *)text, strlen(text)};
 }
 
 /* The marks of the reference's tables of words: what holds them is left to it. */
@@ -157,7 +136,7 @@ static struct text month(struct engine *engine, struct text text)
     static const char *const NUMBERS[] = {"1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12"};
     text = mapped(engine, without_marks(engine, normal(engine, text)), lower);
     for (size_t number = 0; number < 12; number++)
-        if (begins(text, NAMES[number]))
+        if (begins(text, literal(NAMES[number])))
             return literal(NUMBERS[number]);
     return numbered(text, 12);
 }
@@ -168,9 +147,9 @@ static struct text word(struct engine *engine, struct text text)
     text = without_marks(engine, normal(engine, text));
     struct text lowered = mapped(engine, text, lower);
     for (size_t number = 0; number < 4; number++) {
-        if (is_word(lowered, YES[number]))
+        if (is_same(lowered, literal(YES[number])))
             return literal("true");
-        if (is_word(lowered, NO[number]))
+        if (is_same(lowered, literal(NO[number])))
             return literal("false");
     }
     return text;
@@ -197,7 +176,7 @@ static struct text orcid(struct engine *engine, struct text text)
     text = without_marks(engine, normal(engine, text));
     struct text end = text;
     for (size_t number = 0; number < 2; number++)
-        if (begins(text, PREFIXES[number])) {
+        if (begins(text, literal(PREFIXES[number]))) {
             end.at = text.at + strlen(PREFIXES[number]);
             end.size = text.size - strlen(PREFIXES[number]);
         }
@@ -276,7 +255,7 @@ static size_t without_blank(struct engine *engine, size_t start)
     return kept - start;
 }
 
-/* Parts are gathered in the output and taken back from it: scratch holds what they are made of. */
+/* Of the text's ends only those within the cell lose their white space for sure. */
 static void join_part(struct engine *engine, const int32_t *column, const struct context *item, struct section *out)
 {
     bool strip = column[FLAGS] & STRIP, first = item->position == 1, last = item->position == item->size;
@@ -398,7 +377,7 @@ static bool is_usual(struct text text, const int32_t *column)
     case CALENDAR_DATE:
         return is_date(text);
     default:
-        return is_word(text, "true") || is_word(text, "false");
+        return is_same(text, literal("true")) || is_same(text, literal("false"));
     }
 }
 

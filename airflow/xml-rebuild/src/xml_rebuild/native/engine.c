@@ -136,7 +136,6 @@ static void write_record(struct engine *engine, const struct context *context, c
         write_rows(engine, context, engine->code + tables[1 + number], &head, 0);
 }
 
-/* Which of the keys at `code[first]` this one is; -1 for none. */
 static bool is_among(const struct engine *engine, int32_t first, int32_t count, uint32_t key)
 {
     const int32_t *keys = engine->code + engine->code[first];
@@ -150,7 +149,7 @@ static bool is_white(const struct engine *engine, const struct node *node)
 {
     const uint8_t *at = engine->document + node->at;
     for (uint32_t number = 0; number < node->size; number++)
-        if (at[number] != ' ' && at[number] != '\n' && at[number] != '\t')
+        if (!is_space(at[number]))
             return false;
     return true;
 }

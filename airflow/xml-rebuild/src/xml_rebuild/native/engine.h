@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Why a chunk was refused; native.py has the same names in the same order. */
 enum reason {
@@ -49,6 +50,32 @@ struct text {
     const uint8_t *at;
     size_t size;
 };
+
+static inline struct text literal(const char *text)
+{
+    return (struct text){(const uint8_t *)text, strlen(text)};
+}
+
+static inline bool is_same(struct text a, struct text b)
+{
+    return a.size == b.size && (a.size == 0 || memcmp(a.at, b.at, a.size) == 0);
+}
+
+static inline bool begins(struct text text, struct text with)
+{
+    return text.size >= with.size && (with.size == 0 || memcmp(text.at, with.at, with.size) == 0);
+}
+
+static inline bool is_digit(uint8_t byte)
+{
+    return byte >= '0' && byte <= '9';
+}
+
+/* White space as XML has it, where no CR is left. */
+static inline bool is_space(uint8_t byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\n';
+}
 
 /* A prefix of the start tags that are open; an empty one is the default. */
 struct declaration {
@@ -137,9 +164,8 @@ void push(struct engine *engine, reference at);
 /* Makes the tree of engine->document; false when the chunk is refused. */
 bool scan(struct engine *engine);
 
+/* Where the bucket of a local name is looked for. */
 uint32_t hash_of(const uint8_t *at, size_t size);
-/* The number of a local name among those of the mapping, or 0. */
-uint32_t local_number(const struct engine *engine, const uint8_t *at, size_t size);
 
 /* Values of expressions; what they point at holds until the scratch is cleared. */
 bool truth(struct engine *engine, const struct context *context, int32_t expression);

@@ -366,11 +366,6 @@ static const uint8_t *position_of(struct text part, struct text whole)
     return NULL;
 }
 
-static bool is_space(uint8_t byte)
-{
-    return byte == ' ' || byte == '\t' || byte == '\n';
-}
-
 static struct text normalized(struct engine *engine, struct text text)
 {
     uint8_t *to = text.size ? scratch(engine, text.size) : NULL;
@@ -461,7 +456,7 @@ static struct text substring(struct engine *engine, const struct context *contex
 
 static struct text concatenated(struct engine *engine, const struct context *context, const int32_t *code)
 {
-    struct text parts[MOST_ATTRIBUTES];
+    struct text parts[MOST_PARTS];
     size_t size = 0;
     for (int32_t number = 0; number < code[1]; number++) {
         parts[number] = text_of(engine, context, code[2 + number]);
@@ -476,11 +471,6 @@ static struct text concatenated(struct engine *engine, const struct context *con
         to += parts[number].size;
     }
     return whole;
-}
-
-static struct text literal(const char *text)
-{
-    return (struct text){(const uint8_t *)text, strlen(text)};
 }
 
 static struct text number_text(struct engine *engine, double number)
@@ -566,11 +556,6 @@ struct text text_of(struct engine *engine, const struct context *context, int32_
 
 /* ---- numbers ---- */
 
-static bool is_digit(uint8_t byte)
-{
-    return byte >= '0' && byte <= '9';
-}
-
 /* Reads digits as a whole number; `*at` goes behind them, `*count` says how many there were. */
 static double digits(struct text text, size_t *at, int *count)
 {
@@ -649,11 +634,6 @@ static double number_of(struct engine *engine, const struct context *context, in
 
 /* ---- truths ---- */
 
-static bool same(struct text a, struct text b)
-{
-    return a.size == b.size && (a.size == 0 || memcmp(a.at, b.at, a.size) == 0);
-}
-
 static bool relates(int32_t relation, double a, double b)
 {
     switch (relation) {
@@ -676,7 +656,7 @@ static bool relates(int32_t relation, double a, double b)
 static bool are_related(struct engine *engine, int32_t relation, struct text a, struct text b)
 {
     if (relation == EQUAL || relation == UNEQUAL)
-        return same(a, b) == (relation == EQUAL);
+        return is_same(a, b) == (relation == EQUAL);
     return relates(relation, text_number(engine, a), text_number(engine, b));
 }
 
@@ -723,7 +703,7 @@ static bool contains(struct engine *engine, const struct context *context, const
     struct text whole = text_of(engine, context, code[1]), part = text_of(engine, context, code[2]);
     if (code[0] == CONTAINS)
         return position_of(part, whole) != NULL;
-    return whole.size >= part.size && (part.size == 0 || memcmp(whole.at, part.at, part.size) == 0);
+    return begins(whole, part);
 }
 
 static bool decided(struct engine *engine, const struct context *context, const int32_t *code)

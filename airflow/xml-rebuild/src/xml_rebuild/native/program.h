@@ -49,6 +49,9 @@ enum operation {
     COMPARE_NODES,
 };
 
+/* Of a concatenation. */
+enum { MOST_PARTS = 64 };
+
 enum relation { EQUAL, UNEQUAL, LESS, LESS_EQUAL, GREATER, GREATER_EQUAL };
 
 enum axis { CHILD, ATTRIBUTE, SELF, PARENT, DESCENDANT, DESCENDANT_OR_SELF };

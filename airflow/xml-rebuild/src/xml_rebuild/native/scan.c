@@ -45,14 +45,14 @@ static uint32_t offset(const struct engine *engine, const uint8_t *at)
     return (uint32_t)(at - engine->document);
 }
 
-static bool same(const void *a, size_t a_size, const void *b, size_t b_size)
+static bool same(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size)
 {
-    return a_size == b_size && (a_size == 0 || memcmp(a, b, a_size) == 0);
+    return is_same((struct text){a, a_size}, (struct text){b, b_size});
 }
 
 static bool is(const uint8_t *at, size_t size, const char *text)
 {
-    return same(at, size, text, strlen(text));
+    return is_same((struct text){at, size}, literal(text));
 }
 
 /* ---- characters ---- */
@@ -178,7 +178,8 @@ uint32_t hash_of(const uint8_t *at, size_t size)
     return hash ^ hash >> 15;
 }
 
-uint32_t local_number(const struct engine *engine, const uint8_t *at, size_t size)
+/* The number of a local name among those of the mapping, or 0. */
+static uint32_t local_number(const struct engine *engine, const uint8_t *at, size_t size)
 {
     const struct text *locals = engine->strings + engine->code[LOCALS];
     for (uint32_t hash = hash_of(at, size);; hash++) {
