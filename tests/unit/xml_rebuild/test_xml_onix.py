@@ -112,7 +112,7 @@ def test_every_row_of_every_table(mapping: Mapping, size: int) -> None:
 
 def test_the_prefix_does_not_matter(mapping: Mapping) -> None:
     prefixed, default, other = (Rows(made(SEED, 300_000, prefix), mapping) for prefix in ("oph", "", "soh"))
-    assert prefixed.records > 5
+    assert prefixed.records
     # Without its prefix a record is shorter, so that more of them fit.
     for table, rows in prefixed.tables.items():
         assert default.tables[table][: len(rows)] == other.tables[table][: len(rows)] == rows, f"{table}, seed {SEED}"
