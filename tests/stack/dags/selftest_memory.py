@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 
-from airflow.sdk import dag, get_current_context, task
+from airflow.sdk import Variable, dag, get_current_context, task
 
 MB = 10**6
 # Started bare, so that it has little but what it is told to hold.
@@ -143,8 +143,22 @@ def selftest_memory_load() -> None:
     work.expand(number=[*range(5)])
 
 
+@dag(schedule=None, catchup=False)
+def selftest_busy_slots() -> None:
+    """Light tasks keep four slots until a variable names their run."""
+
+    @task(retries=0)
+    def light(number: int) -> None:
+        run_id = get_current_context()["run_id"]
+        while Variable.get("selftest_busy_slots_end", default=None) != run_id:
+            hold(50, 2)
+
+    light.expand(number=[*range(4)])
+
+
 selftest_memory_shapes()
 selftest_oom_task()
 selftest_oom_neighbour()
 selftest_oom_container()
 selftest_memory_load()
+selftest_busy_slots()
