@@ -1,8 +1,10 @@
 """The command: python -m xml_rebuild load | rollback | check-mapping."""
 
 import argparse
+import ctypes
 import json
 import logging
+import platform
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -27,6 +29,9 @@ from xml_rebuild.pipeline import DEFAULTS, Options, rebuild
 from xml_rebuild.publish import rollback
 from xml_rebuild.source import Source, client, locate
 
+# malloc.h
+_M_ARENA_MAX = -8
+
 #: The exit code of each kind of failure; 2 is also that of a wrong command line. The most special kind counts.
 EXIT_CODES: dict[type[Exception], int] = {
     MissingObject: 14,
@@ -46,6 +51,7 @@ EXIT_CODES: dict[type[Exception], int] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; its exit code."""
     options = _parser().parse_args(arguments)
+    _share_one_heap()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")
     # boto3 tells at this level where it found credentials.
     logging.getLogger("botocore").setLevel(logging.WARNING)
@@ -55,6 +61,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return exit_code(error)
     return 0
+
+
+def _share_one_heap() -> None:
+    """Else each thread has a heap of its own, in which what others have freed cannot be used: mallopt(3)."""
+    if sys.platform == "linux" and platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 def exit_code(error: Exception) -> int:
