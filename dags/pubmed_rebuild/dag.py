@@ -95,9 +95,8 @@ def begin(sources: list[Form], params: Form) -> list[list[Form]]:
 def load(share: list[Form], params: Form) -> Summary:
     parts = [Part.from_dict(form) for form in share]
     get_current_context()["share_label"] = label(parts)  # type: ignore[typeddict-unknown-key]
-    options = _loading(params)
     began = time.time()
-    done = [load_part(warehouse(), part=part, **options) for part in parts]
+    done = [load_part(warehouse(), part=part, **_loading(params)) for part in parts]
     return summary.of_share(parts[0].rebuild, done, began, time.time())
 
 

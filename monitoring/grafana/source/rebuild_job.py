@@ -27,8 +27,8 @@ def total(name: str) -> str:
 
 
 def speed(name: str) -> str:
-    """A second, over the last minute. These gauges only grow: each task counts from zero."""
-    return f"sum by (environment) ({growth(f'airflow_rebuild_{name}{{{LOAD}}}', 1)}) / 60"
+    """A second, over the last minute."""
+    return f"sum by (environment) ({growth(f'airflow_rebuild_done_{name}{{{LOAD}}}', 1)}) / 60"
 
 
 def by_phase(name: str) -> str:
