@@ -25,8 +25,9 @@ from windtunnel.stack import Stack
 from windtunnel.wait import wait_until
 from witness import Reading, Source, Witness, account, processes
 
-# What was before is in no rate and no average any more; the longest are of a minute.
-REST_SECONDS = 60.0
+# What was before is in no rate and no average any more: the longest are of a minute, of what was scraped and then
+# recorded up to a scrape later each.
+REST_SECONDS = 60.0 + 2 * SCRAPE_SECONDS
 
 DAG = "selftest.dashboards"
 HOLD = "group.hold"
