@@ -98,10 +98,10 @@ class RebuildJob:
         query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(schema, table))
         return int(warehouse.execute(query).fetchone()[0])  # type: ignore[index]
 
-    def ask(self, query: str) -> list[tuple[Any, ...]]:
+    def ask(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """The rows of a query in the warehouse."""
         with psycopg.connect(self.dsn) as warehouse:
-            return warehouse.execute(query.encode()).fetchall()
+            return warehouse.execute(query.encode(), values or None).fetchall()
 
     def until_copying(self) -> int:
         """Wait until a task copies rows into the staging schema; the server's process that takes them."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from xml_rebuild.checks import check
 from xml_rebuild.finish import finish
-from xml_rebuild.load import load_part
+from xml_rebuild.load import load_parts
 from xml_rebuild.mapping import Mapping
 from xml_rebuild.publish import publish
 from xml_rebuild.source import locate
@@ -24,8 +24,8 @@ def main(step: str, source: str, dsn: str, folder: str, worker: str = "0", worke
     if step == "begin":
         parts.write_bytes(pickle.dumps(begin(dsn, mapping, SCHEMA, locate(source))))
     elif step == "work":
-        for part in pickle.loads(parts.read_bytes())[int(worker) :: int(workers)]:
-            load_part(dsn, mapping, SCHEMA, part)
+        share = pickle.loads(parts.read_bytes())[int(worker) :: int(workers)]
+        load_parts(dsn, mapping, SCHEMA, share)
     else:
         finish(dsn, mapping, SCHEMA)
         check(dsn, mapping, SCHEMA)

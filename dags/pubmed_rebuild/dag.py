@@ -19,7 +19,7 @@ from pubmed_rebuild.summary import Summary
 from pubmed_rebuild.unpacked import remove, unpacked
 from xml_rebuild import checks, staging
 from xml_rebuild import finish as finishing
-from xml_rebuild.load import load_missing, load_part
+from xml_rebuild.load import load_missing, load_parts
 from xml_rebuild.mapping import Mapping
 from xml_rebuild.parts import Part
 from xml_rebuild.publish import publish
@@ -96,7 +96,7 @@ def load(share: list[Form], params: Form) -> Summary:
     parts = [Part.from_dict(form) for form in share]
     get_current_context()["share_label"] = label(parts)  # type: ignore[typeddict-unknown-key]
     began = time.time()
-    done = [load_part(warehouse(), part=part, **_loading(params)) for part in parts]
+    done = load_parts(warehouse(), parts=parts, **_loading(params))
     return summary.of_share(parts[0].rebuild, done, began, time.time())
 
 

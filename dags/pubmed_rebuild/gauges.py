@@ -14,7 +14,7 @@ _WORK = ("bytes", "records", "rows")
 
 
 def progress_of_this_task() -> OnProgress:
-    """What sends the progress of one part under the name of the task that asks; the library calls it in its threads."""
+    """What sends a phase's progress under the name of the task that asks; the library calls it in its threads."""
     task: Any = get_current_context()["ti"]
     tags = {"dag_id": task.dag_id, "task_id": task.task_id}
     counted = dict.fromkeys(_WORK, 0)

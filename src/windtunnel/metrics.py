@@ -18,6 +18,7 @@ EXPIRY = "10m"
 MATCH_TYPES = {"counter": "counter", "gauge": "gauge", "timer": "observer"}
 FACTORS = {"Milliseconds": "1000 * ", "Seconds": ""}
 
+_FROM_ZERO = "windtunnel:counts_from_zero"
 COUNTING = """\
 # Sums are what a counter grew by in the last 60 s, exactly: increase() takes a series' first sample for its start, so
 # that it loses the first event of each (https://github.com/prometheus/prometheus/issues/1673), and it extrapolates. The
@@ -174,7 +175,7 @@ def recordings() -> list[tuple[str, str, dict[str, str]]]:
     """Name, expression and labels of each recording rule, in the order in which they are evaluated."""
     from_zero = 'up{job="airflow"} offset 1m == 1\n  or process_start_time_seconds{job="airflow"} > time() - 60'
     return [
-        ("windtunnel:counts_from_zero", from_zero, {}),
+        (_FROM_ZERO, from_zero, {}),
         *[
             (series_name(metric.namespace, metric.name, statistic), expression(metric, statistic), metric.fixed)
             for metric in CLOUDWATCH
@@ -191,10 +192,10 @@ def expression(metric: CloudWatch, statistic: str) -> str:
         return Template(metric.expression.strip()).substitute(words)
     source = STATSD[metric.of]
     if source.type == "counter":
-        return _aggregate(metric, _growth(source.series))
+        return _aggregate(metric, growth(source.series, 1, _FROM_ZERO))
     if source.type == "gauge":
         return _aggregate(metric, f"{_over(statistic)}({source.series}[1m])")
-    total, count = (_aggregate(metric, _growth(f"{source.series}_{part}")) for part in ("sum", "count"))
+    total, count = (_aggregate(metric, growth(f"{source.series}_{part}", 1, _FROM_ZERO)) for part in ("sum", "count"))
     return f"{FACTORS[metric.unit]}{total}\n/\n(\n{_indent(count)} > 0\n)"
 
 
@@ -202,10 +203,13 @@ def _over(statistic: str) -> str:
     return "max_over_time" if statistic == "Maximum" else "avg_over_time"
 
 
-def _growth(series: str) -> str:
-    """What a counter grew by in the last minute; the text COUNTING explains it."""
-    known = f"{series} - ({series} offset 1m <= {series})"
-    return f"{known}\n  or {series} and on (environment, job, instance) windtunnel:counts_from_zero"
+def growth(series: str, minutes: int, from_zero: str) -> str:
+    """What a counter grew by in so many minutes, its first event included, which increase() would leave out.
+
+    `from_zero` is an expression for the targets whose series all began at zero; the text COUNTING explains it.
+    """
+    known = f"{series} - ({series} offset {minutes}m <= {series})"
+    return f"{known}\n  or {series} and on (environment, job, instance) {from_zero}"
 
 
 def _aggregate(metric: CloudWatch, inner: str) -> str:

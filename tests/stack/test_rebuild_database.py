@@ -25,7 +25,7 @@ from xml_rebuild.checks import check
 from xml_rebuild.copying import Copier
 from xml_rebuild.errors import Busy, CheckFailed, TooManyRejected
 from xml_rebuild.finish import finish
-from xml_rebuild.load import load_missing, load_part
+from xml_rebuild.load import load_missing, load_parts
 from xml_rebuild.mapping import Mapping
 from xml_rebuild.parts import Part
 from xml_rebuild.pipeline import Options, Rebuilt, rebuild
@@ -173,7 +173,7 @@ class Shelves:
 
     def load(self, part: Part, **options: Any) -> None:
         """Load one part."""
-        load_part(self.dsn, self.mapping, self.schema, part, **options)
+        load_parts(self.dsn, self.mapping, self.schema, [part], **options)
 
     def load_all(self, unlogged: bool = False) -> str:
         """Load the files; the rebuild's id."""

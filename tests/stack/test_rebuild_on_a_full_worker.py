@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Iterator
 
-import psycopg
 import pytest
 
 from command_line import CommandLine
@@ -57,8 +56,7 @@ def busy(job: RebuildJob) -> Iterator[str]:
 def peaks(job: RebuildJob, run: str) -> dict[str, float]:
     """By task, the most megabytes that one of its tries has added to what it began with."""
     statement = "SELECT task_id, max(peak_private_bytes) FROM windtunnel.task_memory WHERE run_id = %s GROUP BY 1"
-    with psycopg.connect(job.dsn) as warehouse:
-        return {task: float(peak) / MB for task, peak in warehouse.execute(statement, [run]).fetchall()}
+    return {task: float(peak) / MB for task, peak in job.ask(statement, run)}
 
 
 def test_it_ends_in_bounded_memory_and_nothing_is_killed(

@@ -1,7 +1,7 @@
-"""One part of a rebuild into the staging schema, in one transaction that also notes that it is there."""
+"""Parts of a rebuild into the staging schema, each in one transaction that also notes that it is there."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Event
@@ -36,29 +36,31 @@ _DONE = """
 """
 
 
-def load_part(
+def load_parts(
     conninfo: str,
     mapping: Mapping,
     schema: str,
-    part: Part,
+    parts: Sequence[Part],
     threads: int = 1,
     s3: "S3Client | None" = None,
     on_progress: OnProgress | None = None,
     max_rejected: int = MAX_REJECTED,
     wait: float = WAIT,
-) -> PartSummary:
-    """Load `part` unless the staging schema has it already; `threads` of them extract.
+) -> list[PartSummary]:
+    """Load `parts` in their order, each unless the staging schema has it already; `threads` of them extract.
 
-    Raises Busy when another rebuild has replaced the part's own or is at work on the schema, or when another session
-    loads this part, for longer than `wait` seconds; and what `read`, `unpack`, Document and Extractor raise. Then
-    nothing of the part is in the schema.
+    Progress is that of all of them together; `max_rejected` is of each. Raises Busy when another rebuild has replaced
+    the parts' own or is at work on the schema, or when another session loads one of them, for longer than `wait`
+    seconds; and what `read`, `unpack`, Document and Extractor raise. Then nothing of that part is in the schema.
     """
-    meter = Meter("load", part.bytes, on_progress)
+    meter = Meter("load", sum(part.bytes for part in parts), on_progress)
     loader = Loader(mapping, schema, meter, s3, max_rejected, wait)
-    with connected_for_bulk(conninfo) as connection, loader.ready(connection, part.rebuild):
-        summary = loader.load(connection, part, threads)
+    summaries = []
+    for part in parts:
+        with connected_for_bulk(conninfo) as connection, loader.ready(connection, part.rebuild):
+            summaries.append(loader.load(connection, part, threads))
     meter.end()
-    return summary
+    return summaries
 
 
 def load_missing(
@@ -72,14 +74,15 @@ def load_missing(
     wait: float = WAIT,
     rebuild: str | None = None,
 ) -> list[PartSummary]:
-    """Load all parts that the staging schema lacks, as it does after a crash of the server; raises as `load_part`."""
+    """Load all parts that the staging schema lacks, as it does after a crash of the server; raises as `load_parts`."""
     staging = staging_of(schema)
     with connected(conninfo) as connection, exclusively(connection, schema, wait):
         run = current_run(connection, schema, rebuild)
         repair(connection, mapping, staging, run)
         missing = missing_parts(connection, staging, run)
-    options = (threads, s3, on_progress, max_rejected, wait)
-    return [load_part(conninfo, mapping, schema, part, *options) for part in missing]
+    if not missing:
+        return []
+    return load_parts(conninfo, mapping, schema, missing, threads, s3, on_progress, max_rejected, wait)
 
 
 class StoppedElsewhere(Exception):

@@ -73,7 +73,7 @@ def rebuild(
 ) -> Rebuilt:
     """Fill the staging schema of `schema` from `sources` and publish it.
 
-    Raises what `begin`, `load_part`, `finish`, `check` and `publish` raise; then what was live is live still, and the
+    Raises what `begin`, `load_parts`, `finish`, `check` and `publish` raise; then what was live is live still, and the
     same call goes on with the parts that are loaded.
     """
     with connected(conninfo) as connection:
