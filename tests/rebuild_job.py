@@ -15,7 +15,7 @@ from windtunnel.sample import Bucket
 from windtunnel.stack import Stack
 from windtunnel.wait import wait_until
 
-DAG = "pubmed_rebuild"
+DAG, ROLLBACK = "pubmed_rebuild", "pubmed_rollback"
 #: More than the worst fault takes: Airflow gives up on a silent task after 300 s, and retries after 30 s.
 ENDED = 900.0
 

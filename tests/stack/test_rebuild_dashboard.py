@@ -11,7 +11,7 @@ from dashboard_figures import Figure
 from dashboard_panels import Place, places
 from dashboard_run import Ran, seen
 from rebuild_figures import BOARD, FIGURES, OF_MEMORY, PART_MIB, document
-from rebuild_job import DAG, RebuildJob
+from rebuild_job import DAG, ROLLBACK, RebuildJob
 from task_processes import signal
 from windtunnel.stack import Stack
 from windtunnel.wait import wait_until
@@ -29,6 +29,8 @@ def ran(cli: CommandLine, stack: Stack, warehouse_dsn: str, sample_files: list[P
         until_scraped(ran)
         assert job.end(ran.run_id) == "success"
         yield ran
+    # What is live is the demonstration's again, as tests after this one expect.
+    cli("run", ROLLBACK)
 
 
 def until_scraped(ran: Ran) -> None:
