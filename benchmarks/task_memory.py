@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/task_memory.py --name NAME --rounds 3
 
-The stack NAME must run with DAGS_FOLDER set to a copy of tests/stack/dags, here as there. It changes the stack, and
-leaves it as it was: without, the worker has no TASK_MEMORY_ADDRESS, and the service `task-memory` is stopped.
+The stack NAME must run with WINDTUNNEL_PROJECT set to a folder whose `dags` is a copy of tests/stack/dags, here as
+there. It changes the stack, and leaves it as it was: without, the worker has no TASK_MEMORY_ADDRESS, and the service `task-memory` is stopped.
 """
 
 import argparse
@@ -36,9 +36,9 @@ def main() -> None:
     parser.add_argument("--name", required=True, help="of the running stack")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each kind, one after the other by turns")
     arguments = parser.parse_args()
-    if "DAGS_FOLDER" not in os.environ:
+    if "WINDTUNNEL_PROJECT" not in os.environ:
         # The worker that the benchmark starts anew would see other DAGs than the stack's scheduler.
-        parser.error("DAGS_FOLDER is not set: set it here to what the stack was started with")
+        parser.error("WINDTUNNEL_PROJECT is not set: set it here to what the stack was started with")
     stack = Stack(EnvironmentFile(arguments.name))
     watched: list[dict[str, float]] = []
     alone: list[dict[str, float]] = []

@@ -11,6 +11,9 @@ import psycopg
 from psycopg import sql
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from windtunnel_runtime import seed
+
+PROJECT = Path("/mnt/project")
 SECRETS = Path("/run/secrets/init")
 
 # Role → (its database, the file with its password). Each role owns its database and sees no other.
@@ -58,6 +61,7 @@ def main() -> None:
             _grant(database, statements)
         _ensure_admin(_secret("admin-password"))
         _ensure_connections()
+        seed.apply(seed.read(PROJECT))
         _record(server, _wanted_fingerprint())
 
 
@@ -91,10 +95,11 @@ def _grant(database: str, statements: list[str]) -> None:
 
 
 def _wanted_fingerprint() -> str:
-    """What the database was prepared with: Airflow's version and this file."""
+    """What the database was prepared with: Airflow's version, this file, and the project's seed."""
     from importlib.metadata import version
 
     text = version("apache-airflow-core") + version("apache-airflow-providers-fab") + Path(__file__).read_text()
+    text += "".join(file.read_text() for file in seed.files(PROJECT))
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -46,6 +46,9 @@ def options(
     name: Annotated[
         str, typer.Option(envvar="WINDTUNNEL_NAME", help="Which stack: another name, another stack beside the first.")
     ] = "windtunnel",
+    project: Annotated[
+        Path | None, typer.Option(envvar="WINDTUNNEL_PROJECT", help="Your project's folder; `up` remembers it.")
+    ] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
@@ -53,6 +56,14 @@ def options(
     """A local MWAA environment: Airflow with Celery workers held to MWAA's limits, S3, Postgres, metrics."""
     global stack_name
     stack_name = name
+    if project:
+        os.environ["WINDTUNNEL_PROJECT"] = str(_folder(project))
+
+
+def _folder(project: Path) -> Path:
+    if not project.is_dir():
+        raise UsageError(f"project {project}: expected a folder, found none", "./windtunnel init makes one")
+    return project.resolve()
 
 
 def stack() -> Stack:
@@ -84,6 +95,7 @@ def _summary(this: Stack, job: bring_up.Job | None) -> None:
         _print_job(job)
     for service, url in this.urls().items():
         out.print(f"  {service:<14} {url}")
+    _print_boot_problems(this.boot_problems())
     out.print("  passwords      ./windtunnel credentials")
 
 
@@ -130,6 +142,13 @@ def status(as_json: Json = False) -> None:
         f"{state['name']}, {state['class']}, {state['images']} images; memory {state['memory_bytes'] / 1e6:,.0f} MB, "
         f"data {data / 1e6:,.0f} MB in {len(state['volumes'])} volumes"
     )
+    _print_boot_problems(state["boot_problems"])
+
+
+def _print_boot_problems(problems: dict[str, list[str]]) -> None:
+    for component, found in problems.items():
+        for problem in found:
+            out.print("[red]✗[/] " + escape(f"{component} started without: {problem}"))
 
 
 @app.command()
@@ -234,7 +253,7 @@ def _json_object(text: str) -> dict[str, Any]:
 
 
 def _dag_file(this: Stack, path: str) -> str | None:
-    file = ROOT / this.environment.value("DAGS_FOLDER") / path
+    file = ROOT / this.environment.value("WINDTUNNEL_PROJECT") / "dags" / path
     return file.read_text() if file.is_file() else None
 
 

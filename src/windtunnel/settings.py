@@ -31,8 +31,7 @@ _ENVIRONMENT = (
     Setting(
         "ENVIRONMENT_CLASS", "mw1.small", "MWAA class", "for labels and `status`; `up --class` sets the limits below"
     ),
-    Setting("DAGS_FOLDER", "./dags", "path", "mounted read-only as /usr/local/airflow/dags"),
-    Setting("PLUGINS_FOLDER", "./plugins", "path", "mounted read-only as /usr/local/airflow/plugins"),
+    Setting("WINDTUNNEL_PROJECT", ".", "path", "your project: dags, plugins, requirements.txt, startup.sh, options"),
     Setting("AIRFLOW_UID", "1000", "user id", "the user `airflow` of the image; `up` sets it to yours"),
     Setting(
         "CA_BUNDLE",

@@ -192,7 +192,16 @@ class Stack:
             "urls": self.urls(),
             "services": [asdict(service) for service in services],
             "volumes": self.volumes(),
+            "boot_problems": self.boot_problems(),
         }
+
+    def boot_problems(self) -> dict[str, list[str]]:
+        """By component, what of the user's project did not work when its container started."""
+        there = {container.id[:12]: container for container in self.containers() if container.is_running}
+        reader = next((one for one in there.values() if one.service in ("webserver", "scheduler", "worker")), None)
+        script = "cat /usr/local/airflow/logs/boot/*.json 2> /dev/null || true"
+        notes = [json.loads(line) for line in reader.execute("sh", "-c", script).splitlines()] if reader else []
+        return {note["component"]: note["problems"] for note in notes if note["host"] in there and note["problems"]}
 
     def has_volumes(self) -> bool:
         """Whether the project has data of an earlier start."""

@@ -81,6 +81,7 @@ def configure(stack: Stack, options: Options, found: Engine) -> None:
     if stack.name != SETTINGS["WINDTUNNEL_NAME"].default and not environment.path.exists():
         wanted |= {setting: "0" for _, setting, _ in PUBLISHED.values()}
     wanted["WINDTUNNEL_NAME"] = stack.name
+    wanted["WINDTUNNEL_PROJECT"] = environment.value("WINDTUNNEL_PROJECT")
     wanted |= _size(stack, options, found)
     if bundle := host_ca_bundle():
         wanted["CA_BUNDLE"] = str(bundle)

@@ -40,7 +40,7 @@ def dags_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def first_up(dags_folder: Path) -> Iterator[tuple[CommandLine, str]]:
     """The command line of the tests' stack, and what its first `up` printed."""
-    cli = CommandLine(f"selftest-{secrets.token_hex(3)}", {"DAGS_FOLDER": str(dags_folder)})
+    cli = CommandLine(f"selftest-{secrets.token_hex(3)}", {"WINDTUNNEL_PROJECT": str(dags_folder.parent)})
     try:
         yield cli, cli("up").stdout
     finally:
@@ -57,7 +57,7 @@ def cli(first_up: tuple[CommandLine, str]) -> CommandLine:
 
 @pytest.fixture(scope="session")
 def stack(cli: CommandLine) -> Stack:
-    os.environ["DAGS_FOLDER"] = cli.environ["DAGS_FOLDER"]
+    os.environ["WINDTUNNEL_PROJECT"] = cli.environ["WINDTUNNEL_PROJECT"]
     return Stack(EnvironmentFile(cli.name))
 
 

@@ -28,8 +28,8 @@ def idle_dags(dags_folder: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def second(cli: CommandLine, idle_dags: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CommandLine]:
-    monkeypatch.setenv("DAGS_FOLDER", str(idle_dags))
-    second = CommandLine(f"{cli.name}-b", {"DAGS_FOLDER": str(idle_dags)})
+    monkeypatch.setenv("WINDTUNNEL_PROJECT", str(idle_dags.parent))
+    second = CommandLine(f"{cli.name}-b", {"WINDTUNNEL_PROJECT": str(idle_dags.parent)})
     try:
         yield second
     finally:

@@ -36,7 +36,7 @@ class Project:
         self.folder = folder / "project"
         self.folder.mkdir()
         shutil.copy(LAUNCHER, self.folder)
-        (self.folder / "requirements.txt").write_text("boto3==1\n")
+        (self.folder / "requirements-cli.txt").write_text("boto3==1\n")
         (self.folder / "requirements-dev.txt").write_text("boto3==1\npytest==1\n")
         self.programs = FakePrograms(folder)
         self.programs.real("cat", "cksum", "cp", "dirname", "mkdir", "readlink", "rm", "sh", "tail")
@@ -74,7 +74,7 @@ def test_first_run_installs_the_lock_by_its_hashes_and_then_the_project(project:
 
     assert (ran.returncode, ran.stdout) == (0, "<up><two words>")
     lock, itself = project.installed()
-    assert f"--require-hashes --requirement {project.folder}/requirements.txt" in lock
+    assert f"--require-hashes --requirement {project.folder}/requirements-cli.txt" in lock
     assert f"--no-deps --no-build-isolation --editable {project.folder}" in itself
     assert len(ran.stderr.splitlines()) == 1
 
@@ -98,7 +98,7 @@ def test_a_changed_lock_is_installed_into_a_new_environment(project: Project) ->
     project.run("up")
     left_over = project.folder / ".venv" / "removed-package"
     left_over.touch()
-    (project.folder / "requirements.txt").write_text("boto3==2\n")
+    (project.folder / "requirements-cli.txt").write_text("boto3==2\n")
     project.programs.forget()
 
     project.run("up")
@@ -240,14 +240,14 @@ def locked(name: str) -> set[str]:
 
 
 def test_the_lock_for_development_holds_all_of_the_other() -> None:
-    assert locked("requirements.txt") < locked("requirements-dev.txt")
+    assert locked("requirements-cli.txt") < locked("requirements-dev.txt")
 
 
 def test_the_locks_have_all_that_the_project_asks_for() -> None:
     asked = tomllib.loads((LAUNCHER.parent / "pyproject.toml").read_text())
     development = asked["project"]["dependencies"] + asked["dependency-groups"]["dev"]
     for lock, requirements in {
-        "requirements.txt": asked["project"]["dependencies"] + asked["dependency-groups"]["build"],
+        "requirements-cli.txt": asked["project"]["dependencies"] + asked["dependency-groups"]["build"],
         "requirements-dev.txt": development,
     }.items():
         names = {entry.partition("==")[0] for entry in locked(lock)}

@@ -1,0 +1,108 @@
+"""What a container does before Airflow, in MWAA's order: plugins, startup script, requirements; then it runs a command.
+
+`python3 -m windtunnel_runtime.boot COMPONENT COMMAND…`. Whatever of the user's does not work is logged, noted where
+`windtunnel status` finds it, and left out; Airflow starts all the same, as in MWAA.
+"""
+
+import json
+import os
+import shlex
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from windtunnel_runtime import startup_script, user_plugins, user_requirements
+from windtunnel_runtime.environment import Environment
+
+CODE = Path("/mnt/delivery/code")
+HOME = Path("/usr/local/airflow")
+# Shells that start later in the container read it (image: /usr/local/windtunnel/environment.sh).
+SAVED = Path("/tmp/windtunnel-environment")
+LOGS = HOME / "logs"
+NOTES = LOGS / "boot"
+
+
+class Boot:
+    """One start of a component: its environment, and what went wrong on the way, in order."""
+
+    def __init__(self, component: str, environment: Mapping[str, str]) -> None:
+        self.component = component
+        self.host = socket.gethostname()
+        self.environment = Environment({**environment, "MWAA_AIRFLOW_COMPONENT": component, "WINDTUNNEL_BOOTED": "1"})
+        self.problems: list[str] = []
+
+    def run(self) -> None:
+        """All steps; those with nothing to do are free."""
+        self._note("", user_plugins.install(CODE, HOME / "plugins"))
+        if _has(CODE / "startup.sh"):
+            self._start()
+        self.environment.configure(self._options())
+        if _has(CODE / "requirements.txt"):
+            log = self._log("requirements_install")
+            problem = user_requirements.install(CODE / "requirements.txt", self.environment.variables, log)
+            self._note("requirements.txt", problem, log)
+        self.problems += self.environment.refused
+
+    def _start(self) -> None:
+        ran = startup_script.run(CODE / "startup.sh", self.environment.variables)
+        log = self._log("startup_script_execution")
+        log.write_text(ran.output)
+        self.environment.export(ran.exported)
+        self._note("startup.sh", ran.problem, log)
+
+    def _options(self) -> dict[str, Any]:
+        file = CODE / "configuration-options.yaml"
+        try:
+            found = yaml.safe_load(file.read_text()) if file.exists() else {}
+        except yaml.YAMLError as error:
+            found = str(error)
+        if found and not isinstance(found, dict):
+            self._note(file.name, f"expected lines of section.key: value, found {found!r}")
+        return found if isinstance(found, dict) else {}
+
+    def _log(self, stream: str) -> Path:
+        """Where a step's output goes, by the name of MWAA's log stream."""
+        LOGS.mkdir(exist_ok=True)
+        return LOGS / f"{stream}_{self.component}_{self.host}.log"
+
+    def _note(self, what: str, problem: str, log: Path | None = None) -> None:
+        if problem:
+            self.problems.append(f"{what}: {problem}" if what else problem)
+        if log:
+            print(log.read_text(errors="replace"), end="", flush=True)
+
+    def tell(self) -> None:
+        """Say what went wrong in the container's log and in the notes."""
+        for problem in self.problems:
+            print(f"boot: {problem}", file=sys.stderr, flush=True)
+        NOTES.mkdir(parents=True, exist_ok=True)
+        note = {"component": self.component, "host": self.host, "problems": self.problems}
+        (NOTES / f"{self.component}.json").write_text(json.dumps(note) + "\n")
+
+    def save(self) -> None:
+        """Write the variables down for shells that start later."""
+        lines = [f"export {name}={shlex.quote(value)}" for name, value in self.environment.variables.items()]
+        SAVED.touch(mode=0o600)
+        SAVED.write_text("\n".join(lines) + "\n")
+
+
+def _has(file: Path) -> bool:
+    return file.exists() and file.stat().st_size > 0
+
+
+def main(component: str, command: list[str]) -> None:
+    """Prepare, then become the component."""
+    boot = Boot(component, os.environ)
+    boot.run()
+    boot.tell()
+    boot.save()
+    sys.stdout.flush()
+    os.execvpe(command[0], command, boot.environment.variables)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])

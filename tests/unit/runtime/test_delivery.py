@@ -1,0 +1,83 @@
+"""A project's files reach each container's folder, follow it, and leave alone what a container made itself."""
+
+from pathlib import Path
+
+import pytest
+
+from windtunnel_runtime.delivery import Round
+
+
+class Project:
+    """A source, and a volume that it is delivered to."""
+
+    def __init__(self, folder: Path) -> None:
+        self.source, self.volume = folder / "project/dags", folder / "volume"
+        self.source.mkdir(parents=True)
+        self.volume.mkdir()
+        self.deliver = Round(self.source, self.volume, self.volume).deliver
+
+    def write(self, name: str, text: str) -> None:
+        path = self.source / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def there(self) -> dict[str, str]:
+        files = [path for path in self.volume.rglob("*") if path.is_file() and not path.name.endswith(".delivered")]
+        return {str(path.relative_to(self.volume)): path.read_text() for path in files}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
+
+
+def test_files_come_and_follow_and_go(project: Project) -> None:
+    project.write("one.py", "1")
+    project.write("package/two.py", "2")
+    project.deliver()
+    assert project.there() == {"one.py": "1", "package/two.py": "2"}
+    project.write("one.py", "one")
+    (project.source / "package/two.py").unlink()
+    project.deliver()
+    assert project.there() == {"one.py": "one"}
+    assert not (project.volume / "package").exists()
+
+
+def test_what_a_container_made_survives(project: Project) -> None:
+    project.write("package/dag.py", "1")
+    project.deliver()
+    (project.volume / "package/settings.py").write_text("downloaded")
+    (project.source / "package/dag.py").unlink()
+    project.deliver()
+    assert project.there() == {"package/settings.py": "downloaded"}
+
+
+def test_what_went_while_nobody_delivered_goes_with_the_next_start(project: Project) -> None:
+    project.write("one.py", "1")
+    project.write("two.py", "2")
+    project.deliver()
+    (project.source / "one.py").unlink()
+    Round(project.source, project.volume, project.volume).deliver()
+    assert project.there() == {"two.py": "2"}
+
+
+def test_links_are_followed_once(project: Project) -> None:
+    project.write("package/one.py", "1")
+    (project.source / "package/loop").symlink_to(project.source)
+    (project.source / "dangling.py").symlink_to("nowhere.py")
+    project.deliver()
+    assert project.there()["package/one.py"] == "1"
+    assert "dangling.py" not in project.there()
+
+
+def test_a_single_file_comes_and_goes(tmp_path: Path) -> None:
+    source, code = tmp_path / "requirements.txt", tmp_path / "code"
+    code.mkdir()
+    deliver = Round(source, code, code / source.name).deliver
+    deliver()
+    source.write_text("requests")
+    deliver()
+    assert (code / "requirements.txt").read_text() == "requests"
+    source.unlink()
+    deliver()
+    assert not (code / "requirements.txt").exists()
