@@ -3,7 +3,8 @@
     .venv/bin/python benchmarks/task_memory.py --name NAME --rounds 3
 
 The stack NAME must run with WINDTUNNEL_PROJECT set to a folder whose `dags` is a copy of tests/stack/dags, here as
-there. It changes the stack, and leaves it as it was: without, the worker has no TASK_MEMORY_ADDRESS, and the service `task-memory` is stopped.
+there. It changes the stack, and leaves it as it was: without, the worker has no TASK_MEMORY_ADDRESS, and the service
+`task-memory` is stopped.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Several Airflow components in one container, under one memory limit.
 
-Scheduler, dag-processor and triggerer are MWAA's scheduler container; `worker` and `webserver` as arguments add these.
-Beside them run `retention` and, where tasks' memory is watched, `failure_callbacks`.
+The arguments name MWAA's components: `scheduler` is scheduler, dag-processor and triggerer, and beside them
+`retention` and, where tasks' memory is watched, `failure_callbacks`; `worker` and `webserver` are one process each.
 All are forked from one process that has imported Airflow, so that they share its pages and start at once. When one
 ends, the container ends, and Docker restarts it: MWAA counts every Airflow process of a container as essential
 (https://github.com/aws/amazon-mwaa-docker-images, `mwaa/subprocess`).
@@ -34,10 +34,7 @@ PATIENCE = 30
 def main() -> int:
     """Run the components until one ends or SIGTERM comes; the container's exit status."""
     _import_airflow()
-    components = _Components({name: _fork(_component(argv)) for name, argv in _wanted().items()})
-    components.running["retention"] = _fork(retention.keep)
-    if failure_callbacks.wanted():
-        components.running["failure-callbacks"] = _fork(failure_callbacks.keep)
+    components = _Components({name: _fork(run) for name, run in _wanted(sys.argv[1:]).items()})
     signal.signal(signal.SIGTERM, lambda *_: components.stop())
     signal.signal(signal.SIGINT, lambda *_: components.stop())
     signal.signal(signal.SIGALRM, lambda *_: components.kill())
@@ -84,11 +81,17 @@ class _Components:
             os.kill(self.running[name], number)
 
 
-def _wanted() -> dict[str, list[str]]:
+def _wanted(components: list[str]) -> dict[str, Callable[[], None]]:
+    found = {name: _component(argv) for name, argv in ADDITIONAL.items() if name in components}
+    return (_scheduler() if "scheduler" in components else {}) | found
+
+
+def _scheduler() -> dict[str, Callable[[], None]]:
     """MWAA's mwaa.triggerer_enabled leaves the triggerer out."""
     triggerer = os.environ.get("TRIGGERER_ENABLED", "True").lower() == "true"
-    scheduler = {name: argv for name, argv in SCHEDULER.items() if triggerer or name != "triggerer"}
-    return scheduler | {name: ADDITIONAL[name] for name in sys.argv[1:]}
+    found = {name: _component(argv) for name, argv in SCHEDULER.items() if triggerer or name != "triggerer"}
+    found["retention"] = retention.keep
+    return found | ({"failure-callbacks": failure_callbacks.keep} if failure_callbacks.wanted() else {})
 
 
 def _import_airflow() -> None:

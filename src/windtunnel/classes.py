@@ -10,7 +10,7 @@ from windtunnel.errors import UsageError
 
 @dataclass(frozen=True)
 class EnvironmentClass:
-    """CPUs and memory (GiB) per container; `tasks` is what one worker runs at once."""
+    """CPUs and memory (GiB) per container; `tasks` is what one worker runs at once, `workers` how many there may be."""
 
     name: str
     worker: tuple[int, int]
@@ -18,6 +18,17 @@ class EnvironmentClass:
     webserver: tuple[int, int]
     database: tuple[int, int]
     tasks: int
+    workers: int = 10
+
+    @property
+    def is_hybrid(self) -> bool:
+        """Whether scheduler and worker share one container."""
+        return self.name == "mw1.micro"
+
+    @property
+    def parallelism(self) -> int:
+        """MWAA's core.parallelism: workers at most × tasks of each ÷ schedulers × 1.5, of the one scheduler here."""
+        return self.workers * self.tasks * 3 // 2
 
     @property
     def parsing_processes(self) -> int:
@@ -40,6 +51,7 @@ class EnvironmentClass:
             | {
                 "ENVIRONMENT_CLASS": self.name,
                 "CELERY_WORKER_AUTOSCALE": f"{self.tasks},{self.tasks}",
+                "PARALLELISM": str(self.parallelism),
                 "PARSING_PROCESSES": str(self.parsing_processes),
             }
         )
@@ -48,6 +60,7 @@ class EnvironmentClass:
 CLASSES = {
     one.name: one
     for one in (
+        EnvironmentClass("mw1.micro", (1, 3), (1, 3), (1, 3), (2, 4), 3, workers=1),
         EnvironmentClass("mw1.small", (1, 2), (1, 2), (1, 2), (2, 4), 5),
         EnvironmentClass("mw1.medium", (2, 4), (2, 4), (1, 2), (2, 8), 10),
         EnvironmentClass("mw1.large", (4, 8), (4, 8), (2, 4), (2, 8), 20),
@@ -55,6 +68,9 @@ CLASSES = {
         EnvironmentClass("mw1.2xlarge", (16, 48), (16, 48), (8, 24), (8, 64), 80),
     )
 }
+
+# Those whose worker has its container to itself, smallest first.
+WITH_WORKERS = {name: one for name, one in CLASSES.items() if not one.is_hybrid}
 
 
 def environment_class(name: str) -> EnvironmentClass:

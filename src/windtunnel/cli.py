@@ -75,6 +75,9 @@ def stack() -> Stack:
 def up(
     images: Annotated[str, typer.Option(help="official, source (built from package registries) or auto.")] = "auto",
     environment_class: Annotated[str | None, typer.Option("--class", help="mw1.small, mw1.medium, …")] = None,
+    shape: Annotated[
+        str | None, typer.Option(help="Which components share a container: separate, hybrid, shared, unit.")
+    ] = None,
     light: Annotated[bool, typer.Option("--light", help="No monitoring, one worker of two slots.")] = False,
     demo: Annotated[bool, typer.Option("--demo/--no-demo", help="Rebuild the sample database at the end.")] = True,
     source: Annotated[str | None, typer.Option(help="Your own PubMed XML: a file, or an s3:// address.")] = None,
@@ -85,7 +88,7 @@ def up(
     Example: [bold]./windtunnel up --class mw1.medium --no-demo[/]
     """
     this = stack()
-    bring_up.up(this, bring_up.Options(images, environment_class, light))
+    bring_up.up(this, bring_up.Options(images, environment_class, light, shape))
     job = bring_up.main_job(this, source, timeout) if demo else None
     _summary(this, job)
 

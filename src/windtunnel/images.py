@@ -3,7 +3,7 @@
 import hashlib
 import json
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,6 +15,7 @@ from windtunnel.containers import image_ids
 from windtunnel.errors import ImageFailed, RegistryUnreachable, UsageError
 from windtunnel.machine import follow, run
 from windtunnel.settings import ROOT, EnvironmentFile
+from windtunnel.shapes import LIGHT
 
 Mode = Literal["official", "source"]
 Report = Callable[[str], None]
@@ -22,7 +23,7 @@ Report = Callable[[str], None]
 TABLE = tomllib.loads((ROOT / "src/windtunnel/images.toml").read_text())
 SMALLEST = "redis-exporter"
 REGISTRY_SECONDS = 10
-BASE, SOURCE, LIGHT = "docker-compose.yml", "compose/source.yml", "compose/light.yml"
+BASE, SOURCE = "docker-compose.yml", "compose/source.yml"
 
 
 @dataclass(frozen=True)
@@ -73,10 +74,10 @@ def refuse_to_switch(mode: Mode, environment: EnvironmentFile, volumes: bool) ->
         )
 
 
-def record(mode: Mode, environment: EnvironmentFile, light: bool) -> None:
-    """Write the mode into the environment file, so that plain `docker compose` uses it too."""
-    files = [BASE] + [SOURCE] * (mode == "source") + [LIGHT] * light
-    grafana = mode == "source" and not light and docker.image.exists(environment.value("GRAFANA_IMAGE"))
+def record(mode: Mode, environment: EnvironmentFile, overlays: Sequence[str]) -> None:
+    """Write mode and shape into the environment file, so that plain `docker compose` uses them too."""
+    files = [BASE] + [SOURCE] * (mode == "source") + [*overlays]
+    grafana = mode == "source" and overlays != LIGHT and docker.image.exists(environment.value("GRAFANA_IMAGE"))
     environment.record(COMPOSE_FILE=":".join(files), COMPOSE_PROFILES="grafana" if grafana else "")
 
 

@@ -45,6 +45,8 @@ _ENVIRONMENT = (
 )
 _AIRFLOW = (
     Setting("CELERY_WORKER_AUTOSCALE", "5,5", "max,min tasks", "Airflow's celery.worker_autoscale"),
+    Setting("PARALLELISM", "75", "tasks", "Airflow's core.parallelism; MWAA: 10 workers × 5 tasks ÷ 1 scheduler × 1.5"),
+    Setting("SCHEDULERS", "1", "containers", "schedulers (MWAA: 2 to 5)"),
     Setting("PARSING_PROCESSES", "1", "processes", "Airflow's dag_processor.parsing_processes"),
     Setting("DAG_REFRESH_INTERVAL", "5", "seconds", "until a new DAG file is seen (MWAA: 300)"),
     Setting("TRIGGERER_ENABLED", "True", "True or False", "MWAA's mwaa.triggerer_enabled"),

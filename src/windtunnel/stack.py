@@ -14,6 +14,7 @@ from windtunnel.containers import Container
 from windtunnel.errors import StackNotRunning, WindtunnelError
 from windtunnel.machine import failed, run
 from windtunnel.settings import ROOT, EnvironmentFile
+from windtunnel.shapes import has_tasks
 
 # Services that a person opens: service, the port inside, the setting of the port outside, the scheme.
 PUBLISHED = {
@@ -218,8 +219,7 @@ class Stack:
 
     def worker_peak(self) -> tuple[int, int]:
         """The kernel's high-water mark of the worker's memory since its container started, and its limit, in bytes."""
-        there = {container.service: container for container in self.containers()}
-        worker = there.get("worker") or self.container("webserver")  # in light mode the worker is in there
+        worker = self.container(has_tasks(self.environment.value("COMPOSE_FILE")))
         v2, v1 = "/sys/fs/cgroup/memory.peak", "/sys/fs/cgroup/memory/memory.max_usage_in_bytes"
         return int(worker.execute("sh", "-c", f"cat {v2} 2>/dev/null || cat {v1}")), worker.memory_limit_bytes
 

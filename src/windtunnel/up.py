@@ -8,7 +8,7 @@ from typing import Any
 
 from python_on_whales import docker
 
-from windtunnel import engine, images, sample
+from windtunnel import engine, images, sample, shapes
 from windtunnel.classes import environment_class
 from windtunnel.console import Step, step
 from windtunnel.engine import Engine
@@ -37,6 +37,7 @@ class Options:
     images: str = "auto"
     environment_class: str | None = None
     light: bool = False
+    shape: str | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ def up(stack: Stack, options: Options) -> None:
         WindtunnelError: the step that failed, as its error says.
     """
     images.check_mode(options.images)
-    environment_class(options.environment_class or stack.environment.value("ENVIRONMENT_CLASS"))
+    size = environment_class(options.environment_class or stack.environment.value("ENVIRONMENT_CLASS"))
+    overlays = shapes.overlays(options.shape, size.name, options.light)
     with step("engine") as now:
         found = engine.ensure(now.say)
         now.result = f"Docker {found.server}, Compose {found.compose}, Buildx {found.buildx}"
@@ -66,7 +68,7 @@ def up(stack: Stack, options: Options) -> None:
     with step("images") as now:
         mode = images.choose(options.images, stack.environment)
         images.refuse_to_switch(mode, stack.environment, stack.has_volumes())
-        images.record(mode, stack.environment, light=options.light)
+        images.record(mode, stack.environment, overlays)
         outdated = images.outdated(mode, stack.environment)
         get_images(stack, mode, outdated, now)
     with step("start") as now:
@@ -101,7 +103,7 @@ def _size(stack: Stack, options: Options, found: Engine) -> dict[str, str]:
 
 
 def _is_light(stack: Stack) -> bool:
-    return images.LIGHT in stack.environment.value("COMPOSE_FILE")
+    return shapes.LIGHT[-1] in stack.environment.value("COMPOSE_FILE")
 
 
 def check_machine(stack: Stack, found: Engine, now: Step) -> str:

@@ -17,7 +17,7 @@ ONE_SHOTS = {"secrets", "init", "bucket"}
 # Its health check would cost more than its work: standing still, it ends, and Docker starts it again.
 ENDS_ITSELF = {"task-memory"}
 ORDER = [
-    "image", "pull_policy", "build", "entrypoint", "command", "user", "environment", "volumes", "configs",
+    "scale", "image", "pull_policy", "build", "entrypoint", "command", "user", "environment", "volumes", "configs",
     "network_mode", "networks", "ports", "depends_on", "pid", "cgroup", "cap_add", "cap_drop", "security_opt",
     "devices", "read_only", "healthcheck", "mem_limit", "memswap_limit", "cpus", "cpu_shares", "restart",
     "stop_grace_period", "logging", "labels",

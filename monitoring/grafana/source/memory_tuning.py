@@ -6,7 +6,7 @@ mix of tasks fits. What an idle worker holds is what its anonymous memory was un
 
 from source.layout import Board, Row
 from source.panels import ANY_IS_BAD, SHARE, Panel, Query, Steps
-from windtunnel.classes import CLASSES
+from windtunnel.classes import WITH_WORKERS
 
 WORKER = '{environment="$environment", cluster=~".+Worker"}'
 MWAA = '{environment="$environment", cluster!=""}'
@@ -36,10 +36,10 @@ ITSELF = f"({ANONYMOUS} - on (environment, container) {HELD}) or on (environment
 OTHERS = f"{HELD} - on (environment, container) group_right () {ADDED}"
 
 GIB = 2**30
-SIZES = [one.worker[1] * GIB for one in CLASSES.values()]
+SIZES = [one.worker[1] * GIB for one in WITH_WORKERS.values()]
 CLASS_STEPS: Steps = ((None, "green"), *zip(SIZES, ("yellow", "orange", "red", "purple", "dark-red"), strict=True))
 CLASS_NAMES: dict[tuple[float, float | None], str] = {
-    **{(low, high): name for low, high, name in zip([0, *SIZES], SIZES, CLASSES, strict=False)},
+    **{(low, high): name for low, high, name in zip([0, *SIZES], SIZES, WITH_WORKERS, strict=False)},
     (SIZES[-1], None): "none: fewer slots",
 }
 
@@ -216,7 +216,7 @@ HEADROOM = Row(
                 "A worker full of this task needs",
                 "bytes",
                 "Idle worker + slots × peak of the task. Colours change at the workers' memory by class: "
-                + ", ".join(f"{name} {size // GIB} GiB" for name, size in zip(CLASSES, SIZES, strict=True))
+                + ", ".join(f"{name} {size // GIB} GiB" for name, size in zip(WITH_WORKERS, SIZES, strict=True))
                 + ". Dark red is more than any class has.",
                 (
                     Query(

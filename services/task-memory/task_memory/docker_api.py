@@ -21,6 +21,8 @@ CLUSTERS = {
 }
 ENVIRONMENT_LABEL = "windtunnel.environment"
 COMPONENT_LABEL = "windtunnel.component"
+# Of containers that run tasks.
+TASKS_LABEL = "windtunnel.tasks"
 ACTIONS = ("start", "die", "oom")
 
 log = logging.getLogger(__name__)
@@ -47,7 +49,7 @@ class Container:
         cpus: None without a limit.
         started_at: seconds since the epoch.
         restarts: how often Docker has restarted it by its restart policy.
-        slots: tasks that it runs at once, if it is a worker.
+        slots: tasks that it runs at once, if it runs tasks.
     """
 
     id: str
@@ -194,7 +196,7 @@ def _container(data: dict[str, Any]) -> Container:
         started_at=_epoch(state["StartedAt"]),
         restarts=data["RestartCount"],
         state=state["Status"],
-        slots=_slots(data["Config"]["Env"] or []) if "worker" in component else None,
+        slots=_slots(data["Config"]["Env"] or []) if labels.get(TASKS_LABEL) else None,
     )
 
 

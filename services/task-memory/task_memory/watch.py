@@ -16,7 +16,6 @@ from task_memory.records import TaskRecord
 from task_memory.verdicts import Contender, Kind, Verdict, kind_of_kill, neighbours
 from task_memory.worker_container import Found, WorkerContainer
 
-TASK_CLUSTERS = ("BaseWorker", "AdditionalWorker")
 # How long the kernel's log may come after the counter, and a container's end after its process' kill.
 LOG_SECONDS = 1.0
 FATAL_SECONDS = 1.5
@@ -72,7 +71,7 @@ class Watch:
         """These containers run; those that may have tasks are watched."""
         for container in containers:
             known = self.containers.get(container.id)
-            if container.cluster not in TASK_CLUSTERS or (known and known.container.pid == container.pid):
+            if container.slots is None or (known and known.container.pid == container.pid):
                 continue
             if known:
                 self._gone(known, now)

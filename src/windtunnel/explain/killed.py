@@ -1,6 +1,6 @@
 """Causes: the kernel killed the task's process, or the container around it."""
 
-from windtunnel.classes import CLASSES
+from windtunnel.classes import CLASSES, WITH_WORKERS
 from windtunnel.explain.cause import REPORT, Applies, Cause, always, task_of
 from windtunnel.explain.evidence import Evidence, Verdict
 from windtunnel.explain.words import ago, megabytes, some
@@ -51,7 +51,7 @@ def _advice(verdict: Verdict) -> str:
 
 
 def _larger_class(limit: int | None) -> str:
-    larger = (name for name, one in CLASSES.items() if one.worker[1] * GIB > (limit or 0))
+    larger = (name for name, one in WITH_WORKERS.items() if one.worker[1] * GIB > (limit or 0))
     return next(larger, "there is none larger")
 
 

@@ -19,7 +19,8 @@ def inspected(container_id: str, component: str, pid: int, **changes: Any) -> di
         "RestartCount": 2,
         "State": {"Status": "running", "Running": True, "Pid": pid, "StartedAt": "2026-11-21T08:15:32.056164524Z"},
         "Config": {
-            "Labels": {"windtunnel.environment": ENVIRONMENT, "windtunnel.component": component},
+            "Labels": {"windtunnel.environment": ENVIRONMENT, "windtunnel.component": component}
+            | ({"windtunnel.tasks": "true"} if "worker" in component else {}),
             "Env": ["LANG=C.UTF-8", "AIRFLOW__CELERY__WORKER_AUTOSCALE=20,5"],
         },
         "HostConfig": {"Memory": 2 * 2**30, "NanoCpus": 1_500_000_000},

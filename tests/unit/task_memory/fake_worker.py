@@ -105,6 +105,7 @@ class FakeWorker:
             started_at=1.0,
             restarts=0,
             state="running",
+            slots=5,
         )
         self.oom_kills = 0
         self.watch = Watch(

@@ -1,0 +1,34 @@
+"""Which of MWAA's components share a container, each shape by its overlays of the compose file."""
+
+from windtunnel.classes import CLASSES
+from windtunnel.errors import UsageError
+
+SHAPES = {
+    "separate": (),
+    "hybrid": ("compose/hybrid.yml",),
+    "shared": ("compose/shared.yml",),
+    "unit": ("compose/unit.yml",),
+}
+LIGHT = (*SHAPES["unit"], "compose/light.yml")
+
+
+def overlays(shape: str | None, environment_class: str, light: bool) -> tuple[str, ...]:
+    """The overlays of a shape; without one, of the class's own.
+
+    Raises:
+        UsageError: no such shape, or light and another.
+    """
+    if light:
+        if shape:
+            raise UsageError("--light has a shape of its own: leave --shape out")
+        return LIGHT
+    name = shape or ("hybrid" if CLASSES[environment_class].is_hybrid else "separate")
+    if name not in SHAPES:
+        raise UsageError(f"shape {name!r}: expected one of {', '.join(SHAPES)}")
+    return SHAPES[name]
+
+
+def has_tasks(files: str) -> str:
+    """The service whose container runs tasks, by Compose's list of files."""
+    together = {path for name in ("shared", "unit") for path in SHAPES[name]}
+    return "webserver" if together & set(files.split(":")) else "worker"
