@@ -28,8 +28,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def dags_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project's DAGs and the tests' own, in a folder that the tests may change."""
-    folder = tmp_path_factory.mktemp("project") / "dags"
+    """The project's DAGs and the tests' own, in a project of the tests' that they may change."""
+    project = tmp_path_factory.mktemp("project")
+    shutil.copytree(HERE / "project", project, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.make_archive(str(project / "plugins"), "zip", project / "plugins")
+    shutil.rmtree(project / "plugins")
+    folder = project / "dags"
     shutil.copytree(ROOT / "dags", folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "tests/stack/dags", folder / "selftest", ignore=shutil.ignore_patterns("__pycache__"))
     for path in (folder.parent, *folder.parents[:2]):

@@ -1,0 +1,150 @@
+"""A project's plugins, requirements, startup script, options and seed are in force in the running containers."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from command_line import CommandLine
+from windtunnel.settings import ROOT
+from windtunnel.stack import Stack
+from windtunnel.wait import wait_until
+from windtunnel_runtime.environment import Option, options
+
+DAG = "selftest_project"
+COMPONENTS = ("webserver", "scheduler", "worker")
+ASK = """
+import json, sys
+from airflow.configuration import conf
+print(json.dumps({name: conf.get(*name.split(".", 1), fallback=None) for name in sys.argv[1:]}))
+"""
+EDITED = """
+from airflow.sdk import dag, task
+
+
+@dag(schedule=None, tags=["{}"])
+def selftest_edited():
+    @task
+    def work(): ...
+
+    work()
+
+
+selftest_edited()
+"""
+OF_THE_PROJECT = {"core.default_task_retries": "0"}
+
+
+@pytest.fixture(scope="module")
+def returned(cli: CommandLine, stack: Stack) -> dict[str, Any]:
+    """What each task of the DAG has returned."""
+    run = json.loads(cli("run", DAG, "--timeout", "300", "--json").stdout)
+    return {task: stack.api().xcom(DAG, run["run_id"], task) for task in ("greet", "package", "variables", "settings")}
+
+
+def test_an_operator_comes_from_the_zip_with_a_module_of_its_own(returned: dict[str, Any]) -> None:
+    assert returned["greet"] == "hello, world"
+
+
+def test_a_package_comes_from_the_requirements(returned: dict[str, Any]) -> None:
+    assert returned["package"] == "1,234,567"
+
+
+def test_a_task_sees_what_the_startup_script_exported(returned: dict[str, Any]) -> None:
+    assert returned["variables"] == {
+        "SELFTEST_FROM_STARTUP": "it's here",
+        "SELFTEST_SUDO": "yes",
+        "AIRFLOW_HOME": "/usr/local/airflow",
+        "MWAA_AIRFLOW_COMPONENT": "worker",
+    }
+
+
+def test_a_file_written_beside_the_module_is_there_and_stays(returned: dict[str, Any], stack: Stack) -> None:
+    assert returned["settings"] == "WHO = 'world'\n"
+    # Of each container its own, and none comes back to the project.
+    for component in ("scheduler", "worker"):
+        assert "WHO" in stack.container(component).execute("cat", written())
+
+
+def written() -> str:
+    return "/usr/local/airflow/dags/selftest/selftest_downloaded_settings.py"
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("bash", "-c", "echo $SELFTEST_FROM_STARTUP"),
+        ("bash", "-i", "-c", "echo $SELFTEST_FROM_STARTUP"),
+        ("python3", "-c", "import os; print(os.environ['SELFTEST_FROM_STARTUP'])"),
+    ],
+    ids=["shell", "interactive shell", "Python"],
+)
+def test_what_is_opened_in_a_container_sees_it_too(stack: Stack, component: str, command: tuple[str, ...]) -> None:
+    assert stack.container(component).execute(*command).splitlines()[-1] == "it's here"
+
+
+def test_plain_compose_sees_it_too(stack: Stack) -> None:
+    command = [*stack.compose, "exec", "-T", "worker", "airflow", "config", "get-value", "core", "default_task_retries"]
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.split()[-1] == "0"
+
+
+@pytest.fixture(scope="module", params=COMPONENTS)
+def configured(request: pytest.FixtureRequest, stack: Stack) -> dict[str, str | None]:
+    """The options of a component as Airflow reads them there."""
+    said = stack.container(request.param).execute("python3", "-c", ASK, *options(), *OF_THE_PROJECT)
+    found: dict[str, str | None] = json.loads(said.splitlines()[-1])
+    return found
+
+
+@pytest.mark.parametrize("option", options().values(), ids=lambda option: option.name)
+def test_an_option_is_as_mwaa_has_it_or_as_the_table_says(configured: dict[str, str | None], option: Option) -> None:
+    found, wanted = configured[option.name], option.here if option.why else option.mwaa
+    if wanted.startswith("<"):
+        assert option.name == "core.parallelism" or found != wanted
+    elif option.kind != "ignored":
+        assert (found or "") == wanted
+
+
+def test_the_projects_options_are_in_force(configured: dict[str, str | None]) -> None:
+    assert {name: configured[name] for name in OF_THE_PROJECT} == OF_THE_PROJECT
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_status_tells_what_was_not_taken(cli: CommandLine, component: str) -> None:
+    told = cli.json("status")["boot_problems"][component]
+    assert [problem.split(" is not taken")[0] for problem in told] == [
+        "startup.sh: AIRFLOW_HOME",
+        "configuration option core.executor",
+        "configuration option celery.worker_concurrency",
+    ]
+    assert f"{component} started without: " in cli("status").stdout.replace("\n", " ")
+
+
+def test_the_seed_is_in_airflow(stack: Stack) -> None:
+    api = stack.api()
+    assert api.find("connections", "selftest_seeded")["host"] == "example.com"
+    assert json.loads(api.find("variables", "selftest_seeded")["value"]) == {"rows": 5}
+    assert api.find("pools", "selftest_seeded")["slots"] == 3
+
+
+def test_an_edited_dag_is_live(dags_folder: Path, stack: Stack) -> None:
+    file = dags_folder / "selftest/selftest_edited.py"
+    try:
+        for tag in ("first", "second"):
+            file.write_text(EDITED.format(tag))
+            wait_until(lambda tag=tag: tags(stack) == [tag], f"the DAG with the tag {tag}", 60)
+    finally:
+        file.unlink()
+    wait_until(lambda: EDITED[:20] not in listing(stack), "the file to go", 60)
+
+
+def listing(stack: Stack) -> str:
+    return stack.container("worker").execute("sh", "-c", "cat /usr/local/airflow/dags/selftest/*edited.py || true")
+
+
+def tags(stack: Stack) -> list[str]:
+    found = stack.api().find("dags", "selftest_edited") or {"tags": []}
+    return [one["name"] for one in found["tags"]]
