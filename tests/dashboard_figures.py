@@ -25,7 +25,8 @@ TASKS = HOLDING + 2 + 4
 PARALLELISM, POOL = 32, 128
 FILE = "selftest/selftest_dashboards.py"
 MB, GIB = 1e6, 2.0**30
-# By so much a rate is wrong about what comes at once: its window has three or four scrapes.
+# By so much a rate is wrong about what comes at once: its window has three or four scrapes, and a counter that was about
+# 0 before is extrapolated on one side only.
 BURST = 0.35
 # A scrape is as old as this at a step, on average and at most.
 LATE, LATEST = SCRAPE_SECONDS / 2, SCRAPE_SECONDS
@@ -468,8 +469,8 @@ FIGURES = [*ENVIRONMENT, *MEMORY_TUNING, *WORKERS_AND_QUEUE]
 TELLS_PRESSURE = Path("/proc/pressure/memory").exists()
 # Where the kernel tells how long processes wait for memory.
 PRESSURE = [
-    environment("Memory pressure", CLUSTER, total, grown("pressure.waited"), 0.05, share=0.1, labels=BASE),
-    tuning("Waiting for memory", "{{container}} some", total, grown("pressure.waited"), 0.05, share=0.1),
+    environment("Memory pressure", CLUSTER, total, grown("pressure.waited"), 0.05, share=BURST, labels=BASE),
+    tuning("Waiting for memory", "{{container}} some", total, grown("pressure.waited"), 0.05, share=BURST),
 ]
 
 # After a kill for memory, and a task that was killed while its supervisor stood still, and then that too.

@@ -25,9 +25,9 @@ from windtunnel.stack import Stack
 from windtunnel.wait import wait_until
 from witness import Reading, Source, Witness, account, processes
 
-# What was before is in no rate and no average any more: the longest are of a minute, of what was scraped and then
-# recorded up to a scrape later each.
-REST_SECONDS = 60.0 + 2 * SCRAPE_SECONDS
+# What was before is in no rate and no average any more: the longest are of a minute, of what was scraped, then recorded
+# and then shown up to a scrape later each.
+REST_SECONDS = 60.0 + 3 * SCRAPE_SECONDS
 
 DAG = "selftest.dashboards"
 HOLD = "group.hold"
@@ -98,6 +98,11 @@ class Ran:
         with psycopg.connect(f"{self.superuser}/{database}") as connection:
             return connection.execute(statement, values).fetchall()
 
+    def flush(self) -> None:
+        """Have Postgres write now what tests before have left it to write."""
+        with psycopg.connect(f"{self.superuser}/airflow", autocommit=True) as connection:
+            connection.execute("CHECKPOINT")
+
     def figure(self, statement: str, *values: object, database: str = "airflow") -> float:
         [(value,)] = self.rows(statement, *values, database=database)
         return float(value or 0)
@@ -155,6 +160,12 @@ class Ran:
         return counted * (1 + len(self.stack.api().import_errors()) / len(names))
 
 
+def let_pass(seconds: float, why: str) -> None:
+    """For what can't be asked whether it is over."""
+    since = time.monotonic()
+    wait_until(lambda: time.monotonic() - since > seconds, why, 2 * seconds)
+
+
 def epoch(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
@@ -177,8 +188,8 @@ def seen(stack: Stack, dag: str = "") -> Iterator[Ran]:
     """Watch a stack that has rested, looking at the dashboards for all DAGs or for one."""
     ran = Ran(stack, Viewer(Prometheus(stack.url("prometheus")), stack.name, dag), Witness())
     with ran.witness.watching(sources(ran)):
-        asked = time.monotonic()
-        wait_until(lambda: time.monotonic() - asked > REST_SECONDS, "the stack to rest", 2 * REST_SECONDS)
+        ran.flush()
+        let_pass(REST_SECONDS, "the stack to rest")
         ran.witness.begin()
         yield ran
 
