@@ -19,7 +19,7 @@ _NAMES_CONSTRAINTS = re.compile(r"(^|\s)(-c|--constraint)[\s=]")
 def command(requirements: Path) -> list[str]:
     """What installs them."""
     named = _NAMES_CONSTRAINTS.search(requirements.read_text(errors="replace"))
-    files = ["essential.txt", *([] if named else ["constraints.txt"])]
+    files = ["essential.txt", *([] if named else ["constraints-3.3.1-3.12.txt"])]
     constraints = [word for file in files for word in ("--constraint", str(CONSTRAINTS / file))]
     options = ["--user", "--disable-pip-version-check", "--no-warn-script-location", "--no-input"]
     return [sys.executable, "-m", "pip", "install", *options, "--requirement", str(requirements), *constraints]

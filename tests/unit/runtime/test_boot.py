@@ -162,7 +162,7 @@ def test_constraints_are_added_unless_the_file_names_some(tmp_path: Path, text: 
     file = tmp_path / "requirements.txt"
     file.write_text(text)
     named = [Path(word).name for word in user_requirements.command(file) if "constraints/" in word]
-    assert named == ["essential.txt", *(["constraints.txt"] if added else [])]
+    assert named == ["essential.txt", *(["constraints-3.3.1-3.12.txt"] if added else [])]
 
 
 def test_requirements_that_cannot_be_had_are_told_by_pips_own_words(
