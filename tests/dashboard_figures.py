@@ -25,7 +25,7 @@ TASKS = HOLDING + 2 + 4
 PARALLELISM, POOL = 32, 128
 FILE = "selftest/selftest_dashboards.py"
 MB, GIB = 1e6, 2.0**30
-# By so much a rate is wrong about what comes at once: its window has three or four scrapes, and a counter that was about
+# By so much a rate is wrong about what comes at once: its window has three or four scrapes, and a counter that was near
 # 0 before is extrapolated on one side only.
 BURST = 0.35
 # A scrape is as old as this at a step, on average and at most.
