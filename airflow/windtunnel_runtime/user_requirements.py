@@ -32,10 +32,12 @@ def install(requirements: Path, environment: Mapping[str, str], log: Path, limit
             run = subprocess.run(command(requirements), env=environment, stdout=said, stderr=said, timeout=limit)
         except subprocess.TimeoutExpired:
             return f"not installed within {limit:g} s: stopped"
-    return f"not installed: pip ended with {run.returncode}: {_last_error(log)}" if run.returncode else ""
+    return f"not installed: pip ended with {run.returncode}: {_why(log)}" if run.returncode else ""
 
 
-def _last_error(log: Path) -> str:
+def _why(log: Path) -> str:
+    """Pip's first complaint, with both sides of a conflict."""
     lines = log.read_text(errors="replace").splitlines()
-    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
-    return (errors or lines or [""])[-1]
+    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")] or lines[-1:]
+    sides = [line.strip() for line in lines if line.startswith("    ")]
+    return "; ".join([*errors[:1], *sides])

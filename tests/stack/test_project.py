@@ -49,7 +49,7 @@ def test_an_operator_comes_from_the_zip_with_a_module_of_its_own(returned: dict[
 
 
 def test_a_package_comes_from_the_requirements(returned: dict[str, Any]) -> None:
-    assert returned["package"] == "1,234,567"
+    assert "moo" in returned["package"]
 
 
 def test_a_task_sees_what_the_startup_script_exported(returned: dict[str, Any]) -> None:

@@ -15,9 +15,9 @@ SETTINGS.write_text("WHO = 'world'\n")
 def selftest_project() -> None:
     @task
     def package() -> str:
-        import humanize
+        import cowsay
 
-        return humanize.intcomma(1234567)
+        return cowsay.get_output_string("cow", "moo")
 
     @task
     def variables() -> dict[str, str | None]:
