@@ -13,7 +13,11 @@ FAULTS = {
     "a zip that is none": ("plugins.zip", "nonsense", "plugins.zip: File is not a zip file"),
     "a script that fails": ("startup.sh", "echo on my way\nexit 1\n", "startup.sh: ended with 1"),
     "a script with a command that is not there": ("startup.sh", "yum install -y git\n", "startup.sh: ended with 127"),
-    "requirements against the constraints": ("requirements.txt", "celery==5.7.0\n", "celery==5.7.0; The user requested (constraint) celery==5.6.3"),
+    "requirements against the constraints": (
+        "requirements.txt",
+        "celery==5.7.0\n",
+        "celery==5.7.0; The user requested (constraint) celery==5.6.3",
+    ),
     "a package that does not exist": (
         "requirements.txt",
         "windtunnel-no-such-package\n",
