@@ -14,7 +14,7 @@ from python_on_whales import DockerException
 from rich.markup import escape
 from rich.table import Table
 
-from windtunnel import engine, runs, selftest
+from windtunnel import engine, runs, scaffold_project, selftest
 from windtunnel import explain as explanation
 from windtunnel import up as bring_up
 from windtunnel.bench.command import app as bench
@@ -69,6 +69,25 @@ def _folder(project: Path) -> Path:
 def stack() -> Stack:
     """The stack that the command line names."""
     return Stack(EnvironmentFile(stack_name))
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="The folder; made when it is not there.")] = Path(),
+    from_environment: Annotated[
+        str | None, typer.Option(help="Class and options of a real one: get-environment's JSON in a file, or its name.")
+    ] = None,
+) -> None:
+    """Make a project folder as MWAA takes it, with an example that runs.
+
+    Example: [bold]./windtunnel init ~/pipelines[/]
+    """
+    made = scaffold_project.init(
+        folder.resolve(), scaffold_project.described(from_environment) if from_environment else None
+    )
+    for path in made.files:
+        out.print(f"  {made.folder / path}", soft_wrap=True)
+    out.print(f"→ {made.command}", soft_wrap=True, markup=False)
 
 
 @app.command()
