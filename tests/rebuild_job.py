@@ -16,8 +16,8 @@ from windtunnel.stack import Stack
 from windtunnel.wait import wait_until
 
 DAG, ROLLBACK = "pubmed_rebuild", "pubmed_rollback"
-#: More than the worst fault takes: Airflow gives up on a silent task after 300 s, and retries after 30 s.
-ENDED = 900.0
+#: More than the worst fault takes: Airflow gives up on a silent task after a minute, and retries after 30 s.
+ENDED = 600.0
 
 
 @dataclass(frozen=True)

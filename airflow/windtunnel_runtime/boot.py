@@ -15,10 +15,12 @@ from typing import Any
 
 import yaml
 
-from windtunnel_runtime import startup_script, user_plugins, user_requirements
+from windtunnel_runtime import pinned, startup_script, user_plugins, user_requirements
 from windtunnel_runtime.environment import Environment
 
-CODE = Path("/mnt/delivery/code")
+DELIVERED = Path("/mnt/delivery/code")
+FETCHED = Path("/tmp/windtunnel-code")
+DOCUMENT = Path("/mnt/mwaa/environment.json")
 HOME = Path("/usr/local/airflow")
 # Shells that start later in the container read it (image: /usr/local/windtunnel/environment.sh).
 SAVED = Path("/tmp/windtunnel-environment")
@@ -34,28 +36,37 @@ class Boot:
         self.host = socket.gethostname()
         self.environment = Environment({**environment, "MWAA_AIRFLOW_COMPONENT": component, "WINDTUNNEL_BOOTED": "1"})
         self.problems: list[str] = []
+        self._code = DELIVERED
 
     def run(self) -> None:
         """All steps; those with nothing to do are free."""
-        self._note("", user_plugins.install(CODE, HOME / "plugins"))
-        if _has(CODE / "startup.sh"):
+        if os.environ.get("DELIVERY") == "bucket":
+            self._fetch()
+        self._note("", user_plugins.install(self._code, HOME / "plugins"))
+        if _has(self._code / "startup.sh"):
             self._start()
         self.environment.configure(self._options())
-        if _has(CODE / "requirements.txt"):
+        if _has(self._code / "requirements.txt"):
             log = self._log("requirements_install")
-            problem = user_requirements.install(CODE / "requirements.txt", self.environment.variables, log)
+            problem = user_requirements.install(self._code / "requirements.txt", self.environment.variables, log)
             self._note("requirements.txt", problem, log)
         self.problems += self.environment.refused
 
+    def _fetch(self) -> None:
+        import boto3
+
+        self._code = FETCHED
+        self.problems += pinned.fetch(DOCUMENT, os.environ["BUCKET"], boto3.client("s3"), FETCHED)
+
     def _start(self) -> None:
-        ran = startup_script.run(CODE / "startup.sh", self.environment.variables)
+        ran = startup_script.run(self._code / "startup.sh", self.environment.variables)
         log = self._log("startup_script_execution")
         log.write_text(ran.output)
         self.environment.export(ran.exported)
         self._note("startup.sh", ran.problem, log)
 
     def _options(self) -> dict[str, Any]:
-        file = CODE / "configuration-options.yaml"
+        file = self._code / "configuration-options.yaml"
         try:
             found = yaml.safe_load(file.read_text()) if file.exists() else {}
         except yaml.YAMLError as error:

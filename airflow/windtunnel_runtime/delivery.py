@@ -1,11 +1,14 @@
 """Brings the project into the Airflow containers: DAGs at once and for good, the rest for their next start.
 
 Each Airflow container has DAGs of its own, as in MWAA, where a DAG may write beside its module. What a container made
-itself is left alone; what was delivered follows the source. Plugins, requirements, the startup script and options go
-into one folder, `code`, which each container reads when it starts (windtunnel_runtime.boot).
+itself is left alone; what was delivered follows the source. The source is the project's folder, or with DELIVERY=bucket
+the environment's bucket, as in MWAA. Of a folder, plugins, requirements, the startup script and options go into one
+folder, `code`, which each container reads when it starts; of a bucket, each fetches them itself
+(windtunnel_runtime.boot).
 """
 
 import json
+import logging
 import os
 import shutil
 import signal
@@ -13,6 +16,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Protocol
 
 PROJECT = Path("/mnt/project")
 DELIVERY = Path("/mnt/delivery")
@@ -20,47 +24,86 @@ CONTAINERS = ("webserver", "scheduler", "worker")
 # Of a project, what is not DAGs.
 CODE = ("plugins", "plugins.zip", "requirements.txt", "startup.sh", "configuration-options.yaml")
 SKIPPED = {"__pycache__", ".git"}
-SECONDS = 1.0
+FOLDER_SECONDS = 1.0
+# As in MWAA: https://docs.aws.amazon.com/mwaa/latest/userguide/configuring-dag-folder.html
+BUCKET_SECONDS = 30.0
 
-# A file's time of change in nanoseconds and its size.
-Version = tuple[int, int]
+log = logging.getLogger("delivery")
 
 
-def main() -> None:
-    """Deliver once (`--once`), or go on until SIGTERM."""
-    rounds = [Round(PROJECT / "dags", DELIVERY / name, DELIVERY / name) for name in CONTAINERS]
-    rounds += [Round(PROJECT / name, DELIVERY / "code", DELIVERY / "code" / name) for name in CODE]
-    over = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: over.set())
-    while True:
-        for one in rounds:
-            one.deliver()
-        (DELIVERY / "code/delivered").touch()
-        if "--once" in sys.argv or over.wait(SECONDS):
-            break
+class Source(Protocol):
+    """Files by relative path, each with what tells one version of it from another; a single file is called `.`."""
+
+    name: str
+
+    def versions(self) -> dict[str, str]: ...
+
+    def fetch(self, name: str, target: Path) -> None: ...
+
+
+class Folder:
+    """A folder of the project's, or one file."""
+
+    def __init__(self, path: Path) -> None:
+        self.name = path.name
+        self._path = path
+
+    def versions(self) -> dict[str, str]:
+        """By time of change and size."""
+        return dict(_versions(self._path))
+
+    def fetch(self, name: str, target: Path) -> None:
+        """Copy a file with its times."""
+        shutil.copy2(self._path / name, target)
+
+
+class Prefix:
+    """A folder of a bucket's."""
+
+    name = "dags"
+
+    def __init__(self, client: Any, bucket: str, prefix: str) -> None:
+        self._client, self._bucket, self._prefix = client, bucket, prefix.strip("/") + "/"
+
+    def versions(self) -> dict[str, str]:
+        """By entity tag."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._prefix)
+        objects = [one for page in pages for one in page.get("Contents", []) if not one["Key"].endswith("/")]
+        return {one["Key"].removeprefix(self._prefix): one["ETag"] for one in objects}
+
+    def fetch(self, name: str, target: Path) -> None:
+        """Download an object."""
+        self._client.download_file(self._bucket, self._prefix + name, str(target))
 
 
 class Round:
-    """One file or folder of the source, and the volume that has it as it was last."""
+    """One source, and the volume that has it as it was last."""
 
-    def __init__(self, source: Path, volume: Path, target: Path) -> None:
+    def __init__(self, source: Source, volume: Path, target: Path) -> None:
         self._source, self._volume, self._target = source, volume, target
         self._record = volume / f".{source.name}.delivered"
-        self._delivered = _read(self._record)
+        self._delivered: dict[str, str] = json.loads(self._record.read_text()) if self._record.exists() else {}
 
     def deliver(self) -> None:
-        """Copy what changed, and remove what was delivered and is gone."""
-        found = dict(versions(self._source))
+        """Bring what changed, and remove what was delivered and is gone."""
+        found = self._source.versions()
         if found == self._delivered:
             return
         for name in self._delivered.keys() - found.keys():
             self._remove(self._target / name)
         for name, version in found.items():
             if self._delivered.get(name) != version:
-                replace(self._source / name, self._target / name)
+                self._replace(name)
         self._delivered = found
         self._record.write_text(json.dumps(found))
+
+    def _replace(self, name: str) -> None:
+        """So that who reads the file sees the old or the new one, and never a part."""
+        target = self._target / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        new = target.with_name(f".{target.name}.new")
+        self._source.fetch(name, new)
+        new.replace(target)
 
     def _remove(self, path: Path) -> None:
         """A file, and the folders that are empty without it."""
@@ -71,8 +114,43 @@ class Round:
             folder.rmdir()
 
 
-def versions(source: Path) -> Iterator[tuple[str, Version]]:
-    """Relative path and version of each file below a folder, or of the file itself under the name `.`."""
+def main() -> None:
+    """Deliver once (`--once`), or go on until SIGTERM."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    from_bucket = os.environ.get("DELIVERY") == "bucket"
+    rounds = _of_bucket() if from_bucket else _of_project()
+    over = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: over.set())
+    while True:
+        _deliver(rounds)
+        if "--once" in sys.argv or over.wait(BUCKET_SECONDS if from_bucket else FOLDER_SECONDS):
+            break
+
+
+def _of_project() -> list[Round]:
+    dags = [Round(Folder(PROJECT / "dags"), DELIVERY / name, DELIVERY / name) for name in CONTAINERS]
+    return dags + [Round(Folder(PROJECT / name), DELIVERY / "code", DELIVERY / "code" / name) for name in CODE]
+
+
+def _of_bucket() -> list[Round]:
+    import boto3
+
+    source = Prefix(boto3.client("s3"), os.environ["BUCKET"], "dags")
+    return [Round(source, DELIVERY / name, DELIVERY / name) for name in CONTAINERS]
+
+
+def _deliver(rounds: list[Round]) -> None:
+    """What fails now may go next time: a bucket that does not answer, a file that an editor is writing."""
+    try:
+        for one in rounds:
+            one.deliver()
+        (DELIVERY / "code/delivered").touch()
+    except Exception as error:
+        log.warning("not delivered: %s: %s", type(error).__name__, error)
+
+
+def _versions(source: Path) -> Iterator[tuple[str, str]]:
     if source.is_file():
         yield ".", _version(source)
     been: set[str] = set()
@@ -88,23 +166,9 @@ def versions(source: Path) -> Iterator[tuple[str, Version]]:
                 continue  # an editor's own, gone again; or a link to nothing
 
 
-def _version(path: Path) -> Version:
+def _version(path: Path) -> str:
     found = path.stat()
-    return found.st_mtime_ns, found.st_size
-
-
-def replace(source: Path, target: Path) -> None:
-    """Copy a file so that who reads it sees the old or the new one, and never a part."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    new = target.with_name(f".{target.name}.delivered")
-    shutil.copy2(source, new)
-    new.replace(target)
-
-
-def _read(record: Path) -> dict[str, Version]:
-    if not record.exists():
-        return {}
-    return {name: (at, size) for name, (at, size) in json.loads(record.read_text()).items()}
+    return f"{found.st_mtime_ns} {found.st_size}"
 
 
 if __name__ == "__main__":

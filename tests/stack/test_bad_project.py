@@ -21,7 +21,7 @@ FAULTS = {
     "a package that does not exist": (
         "requirements.txt",
         "windtunnel-no-such-package\n",
-        "No matching distribution found for windtunnel-no-such-package",
+        "Could not find a version that satisfies the requirement windtunnel-no-such-package",
     ),
     "options that are a list": ("configuration-options.yaml", "- a\n", "expected lines of section.key: value"),
     "a forced option": ("configuration-options.yaml", "core.executor: LocalExecutor\n", "core.executor is not taken"),

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from pathlib import Path
 
 import httpx
 
@@ -55,10 +56,24 @@ def test_plain_compose_sees_the_same_stack(cli: CommandLine, stack: Stack) -> No
     assert {"worker", "scheduler", "webserver"} <= set(done.stdout.split())
 
 
-def test_workers_share_a_directory_and_cannot_write_into_the_project(stack: Stack) -> None:
-    worker = stack.container("worker")
-    worker.execute("sh", "-c", "echo shared > /mnt/efs/selftest && rm /mnt/efs/selftest")
-    assert "Read-only" in worker.execute("sh", "-c", "touch /usr/local/airflow/dags/x 2>&1 || true")
+def test_workers_share_a_directory(stack: Stack) -> None:
+    stack.container("worker").execute("sh", "-c", "echo shared > /mnt/efs/selftest && rm /mnt/efs/selftest")
+
+
+def test_what_a_container_does_to_its_dags_the_project_never_sees(stack: Stack, dags_folder: Path) -> None:
+    worker, folder = stack.container("worker"), "/usr/local/airflow/dags"
+    worker.execute("sh", "-c", f"echo mine > {folder}/selftest_mine.txt && rm {folder}/selftest/selftest_leak.py")
+    assert not (dags_folder / "selftest_mine.txt").exists()
+    assert (dags_folder / "selftest/selftest_leak.py").exists()
+    worker.execute("rm", f"{folder}/selftest_mine.txt")
+    # What is edited is delivered again.
+    (dags_folder / "selftest/selftest_leak.py").touch()
+    wait_until(lambda: "leak" in worker.execute("ls", f"{folder}/selftest"), "the DAG to be there again", 60)
+
+
+def test_docker_lets_nobody_write_into_the_project(stack: Stack) -> None:
+    delivery = stack.container("delivery")
+    assert "Read-only" in delivery.execute("sh", "-c", "touch /mnt/project/dags/x 2>&1 || true")
 
 
 def test_every_container_volume_and_network_says_whose_it_is(cli: CommandLine, stack: Stack) -> None:

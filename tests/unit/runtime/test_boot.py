@@ -19,7 +19,12 @@ class Machine:
         self.code, self.home = folder / "code", folder / "airflow"
         for path in (self.code, self.home):
             path.mkdir()
-        places = {"CODE": self.code, "HOME": self.home, "LOGS": self.home / "logs", "NOTES": self.home / "logs/boot"}
+        places = {
+            "DELIVERED": self.code,
+            "HOME": self.home,
+            "LOGS": self.home / "logs",
+            "NOTES": self.home / "logs/boot",
+        }
         for name, path in places.items():
             monkeypatch.setattr(boot, name, path)
         monkeypatch.setattr(boot, "SAVED", folder / "environment")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from windtunnel_runtime.delivery import Round
+from windtunnel_runtime.delivery import Folder, Round
 
 
 class Project:
@@ -14,7 +14,7 @@ class Project:
         self.source, self.volume = folder / "project/dags", folder / "volume"
         self.source.mkdir(parents=True)
         self.volume.mkdir()
-        self.deliver = Round(self.source, self.volume, self.volume).deliver
+        self.deliver = Round(Folder(self.source), self.volume, self.volume).deliver
 
     def write(self, name: str, text: str) -> None:
         path = self.source / name
@@ -57,7 +57,7 @@ def test_what_went_while_nobody_delivered_goes_with_the_next_start(project: Proj
     project.write("two.py", "2")
     project.deliver()
     (project.source / "one.py").unlink()
-    Round(project.source, project.volume, project.volume).deliver()
+    Round(Folder(project.source), project.volume, project.volume).deliver()
     assert project.there() == {"two.py": "2"}
 
 
@@ -73,7 +73,7 @@ def test_links_are_followed_once(project: Project) -> None:
 def test_a_single_file_comes_and_goes(tmp_path: Path) -> None:
     source, code = tmp_path / "requirements.txt", tmp_path / "code"
     code.mkdir()
-    deliver = Round(source, code, code / source.name).deliver
+    deliver = Round(Folder(source), code, code / source.name).deliver
     deliver()
     source.write_text("requests")
     deliver()

@@ -1,0 +1,43 @@
+"""What a container fetches from the environment's bucket when it starts: each object by the version that is pinned.
+
+The document of the environment says which, as MWAA's GetEnvironment tells it; the service mwaa-api keeps it.
+"""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+# Each object's path and version in the document, and its file here.
+PINNED = {
+    "plugins.zip": ("PluginsS3Path", "PluginsS3ObjectVersion"),
+    "requirements.txt": ("RequirementsS3Path", "RequirementsS3ObjectVersion"),
+    "startup.sh": ("StartupScriptS3Path", "StartupScriptS3ObjectVersion"),
+}
+OPTIONS = "configuration-options.yaml"
+
+
+def fetch(document_file: Path, bucket: str, client: Any, code: Path) -> list[str]:
+    """Fill the folder `code` anew; what could not be fetched, each with the reason."""
+    shutil.rmtree(code, ignore_errors=True)
+    code.mkdir(parents=True)
+    document = json.loads(document_file.read_text())["document"]
+    # JSON is YAML.
+    (code / OPTIONS).write_text(json.dumps(document.get("AirflowConfigurationOptions") or {}))
+    return [problem for file in PINNED if (problem := _fetch(document, file, bucket, client, code))]
+
+
+def _fetch(document: dict[str, Any], file: str, bucket: str, client: Any, code: Path) -> str:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    path, version = (document.get(key) for key in PINNED[file])
+    if not path:
+        return ""
+    try:
+        pin = {"VersionId": version} if version else {}
+        client.download_file(bucket, path, str(code / file), ExtraArgs=pin)
+    except (BotoCoreError, ClientError) as error:
+        (code / file).unlink(missing_ok=True)
+        of = f" in version {version}" if version else ""
+        return f"{file}: expected s3://{bucket}/{path}{of}, found {error}; MWAA's update would fail and roll back"
+    return ""
