@@ -165,7 +165,7 @@ def test_a_version_that_is_gone_changes_nothing(
 
 def test_an_update_that_fails_is_told_with_mwaas_reason(project: Path, deployments: Deployments, mwaa: MWAA) -> None:
     mwaa.ends = "UPDATE_FAILED"
-    with pytest.raises(RunFailed, match="UPDATE_FAILED.*pip failed"):
+    with pytest.raises(RunFailed, match=r"UPDATE_FAILED.*pip failed"):
         deployed(project, deployments, mwaa)
 
 
