@@ -24,7 +24,7 @@ CONTAINERS = ("webserver", "scheduler", "worker")
 # Of a project, what is not DAGs.
 CODE = ("plugins", "plugins.zip", "requirements.txt", "startup.sh", "configuration-options.yaml")
 SKIPPED = {"__pycache__", ".git"}
-FOLDER_SECONDS = 1.0
+FOLDER_SECONDS = 2.0
 # As in MWAA: https://docs.aws.amazon.com/mwaa/latest/userguide/configuring-dag-folder.html
 BUCKET_SECONDS = 30.0
 
@@ -76,17 +76,16 @@ class Prefix:
         self._client.download_file(self._bucket, self._prefix + name, str(target))
 
 
-class Round:
-    """One source, and the volume that has it as it was last."""
+class Place:
+    """Where a source is delivered to: a volume that has it as it was last."""
 
     def __init__(self, source: Source, volume: Path, target: Path) -> None:
         self._source, self._volume, self._target = source, volume, target
         self._record = volume / f".{source.name}.delivered"
         self._delivered: dict[str, str] = json.loads(self._record.read_text()) if self._record.exists() else {}
 
-    def deliver(self) -> None:
+    def follow(self, found: dict[str, str]) -> None:
         """Bring what changed, and remove what was delivered and is gone."""
-        found = self._source.versions()
         if found == self._delivered:
             return
         for name in self._delivered.keys() - found.keys():
@@ -114,37 +113,47 @@ class Round:
             folder.rmdir()
 
 
+# A source is looked at once for all its places.
+Delivery = tuple[Source, list[Place]]
+
+
 def main() -> None:
     """Deliver once (`--once`), or go on until SIGTERM."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     from_bucket = os.environ.get("DELIVERY") == "bucket"
-    rounds = _of_bucket() if from_bucket else _of_project()
+    deliveries = _of_bucket() if from_bucket else _of_project()
     over = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: over.set())
     while True:
-        _deliver(rounds)
+        _deliver(deliveries)
         if "--once" in sys.argv or over.wait(BUCKET_SECONDS if from_bucket else FOLDER_SECONDS):
             break
 
 
-def _of_project() -> list[Round]:
-    dags = [Round(Folder(PROJECT / "dags"), DELIVERY / name, DELIVERY / name) for name in CONTAINERS]
-    return dags + [Round(Folder(PROJECT / name), DELIVERY / "code", DELIVERY / "code" / name) for name in CODE]
+def _of_project() -> list[Delivery]:
+    code = DELIVERY / "code"
+    singles = ((Folder(PROJECT / name), code / name) for name in CODE)
+    return [_dags(Folder(PROJECT / "dags")), *((source, [Place(source, code, target)]) for source, target in singles)]
 
 
-def _of_bucket() -> list[Round]:
+def _of_bucket() -> list[Delivery]:
     import boto3
 
-    source = Prefix(boto3.client("s3"), os.environ["BUCKET"], "dags")
-    return [Round(source, DELIVERY / name, DELIVERY / name) for name in CONTAINERS]
+    return [_dags(Prefix(boto3.client("s3"), os.environ["BUCKET"], "dags"))]
 
 
-def _deliver(rounds: list[Round]) -> None:
+def _dags(source: Source) -> Delivery:
+    return source, [Place(source, DELIVERY / name, DELIVERY / name) for name in CONTAINERS]
+
+
+def _deliver(deliveries: list[Delivery]) -> None:
     """What fails now may go next time: a bucket that does not answer, a file that an editor is writing."""
     try:
-        for one in rounds:
-            one.deliver()
+        for source, places in deliveries:
+            found = source.versions()
+            for place in places:
+                place.follow(found)
         (DELIVERY / "code/delivered").touch()
     except Exception as error:
         log.warning("not delivered: %s: %s", type(error).__name__, error)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from windtunnel_runtime.delivery import Folder, Round
+from windtunnel_runtime.delivery import Folder, Place, Prefix
 
 
 class Project:
@@ -14,7 +14,14 @@ class Project:
         self.source, self.volume = folder / "project/dags", folder / "volume"
         self.source.mkdir(parents=True)
         self.volume.mkdir()
-        self.deliver = Round(Folder(self.source), self.volume, self.volume).deliver
+
+        self.start()
+
+    def start(self) -> None:
+        """As a container that delivers anew."""
+        folder = Folder(self.source)
+        place = Place(folder, self.volume, self.volume)
+        self.deliver = lambda: place.follow(folder.versions())
 
     def write(self, name: str, text: str) -> None:
         path = self.source / name
@@ -57,7 +64,8 @@ def test_what_went_while_nobody_delivered_goes_with_the_next_start(project: Proj
     project.write("two.py", "2")
     project.deliver()
     (project.source / "one.py").unlink()
-    Round(Folder(project.source), project.volume, project.volume).deliver()
+    project.start()
+    project.deliver()
     assert project.there() == {"two.py": "2"}
 
 
@@ -73,11 +81,41 @@ def test_links_are_followed_once(project: Project) -> None:
 def test_a_single_file_comes_and_goes(tmp_path: Path) -> None:
     source, code = tmp_path / "requirements.txt", tmp_path / "code"
     code.mkdir()
-    deliver = Round(Folder(source), code, code / source.name).deliver
-    deliver()
+    folder = Folder(source)
+    place = Place(folder, code, code / source.name)
+    place.follow(folder.versions())
     source.write_text("requests")
-    deliver()
+    place.follow(folder.versions())
     assert (code / "requirements.txt").read_text() == "requests"
     source.unlink()
-    deliver()
+    place.follow(folder.versions())
     assert not (code / "requirements.txt").exists()
+
+
+class Bucket:
+    """As much of boto3's S3 client as a delivery asks."""
+
+    def __init__(self, **objects: bytes) -> None:
+        self.objects = objects
+
+    def get_paginator(self, _: str) -> "Bucket":
+        return self
+
+    def paginate(self, Bucket: str, Prefix: str) -> list[dict[str, list[dict[str, str]]]]:  # noqa: N803
+        found = [{"Key": key, "ETag": str(hash(body))} for key, body in self.objects.items() if key.startswith(Prefix)]
+        return [{"Contents": found}, {}]
+
+    def download_file(self, bucket: str, key: str, target: str) -> None:
+        Path(target).write_bytes(self.objects[key])
+
+
+def test_a_bucket_is_a_source_too(tmp_path: Path) -> None:
+    bucket = Bucket(**{"dags/": b"", "dags/one.py": b"1", "dags/package/two.py": b"2", "dags-other/x.py": b"3"})
+    source = Prefix(bucket, "pipelines", "dags")
+    place = Place(source, tmp_path, tmp_path)
+    place.follow(source.versions())
+    del bucket.objects["dags/package/two.py"]
+    bucket.objects["dags/one.py"] = b"one"
+    place.follow(source.versions())
+    assert [path.name for path in tmp_path.rglob("*.py")] == ["one.py"]
+    assert (tmp_path / "one.py").read_bytes() == b"one"
