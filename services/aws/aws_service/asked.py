@@ -2,31 +2,18 @@
 
 import json
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.secretsmanager.models import secretsmanager_backends
 from werkzeug.wrappers import Request
 
+from aws_service.admission import Asked, Resource
 from aws_service.policy import listed
 from aws_service.signature import Signature
 
 # IAM's names of services that sign by another: https://docs.aws.amazon.com/service-authorization/latest/reference/
 PREFIXES = {"monitoring": "cloudwatch"}
-
-
-class Resource(NamedTuple):
-    """What policies name (`arn`), and what AWS's refusal calls it (`shown`)."""
-
-    arn: str
-    shown: str
-
-
-class Asked(NamedTuple):
-    """One action on some resources; all of them must be allowed."""
-
-    action: str
-    resources: list[Resource]
 
 
 EVERYTHING = [Resource("*", "*")]

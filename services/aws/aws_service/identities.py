@@ -7,22 +7,18 @@ import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from moto.core.exceptions import ServiceException
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.iam.models import IAMBackend, iam_backends
 from moto.sts.models import AssumedRole, STSBackend, sts_backends
 
+from aws_service.admission import Caller
+from aws_service.named import ADMINISTRATOR, EVERYTHING, ROLE, ROLE_ARN, ROLE_KEY_ID, SESSION
 from aws_service.policy import Policy
 
-ROLE = "execution-role"
 POLICY = "execution-role-policy"
-# The session under which MWAA's components use an execution role.
-SESSION = "AmazonMWAA-airflow"
-ROLE_KEY_ID = "airflow"
-ADMINISTRATOR = "administrator"
-EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 # https://docs.aws.amazon.com/mwaa/latest/userguide/mwaa-create-role.html
 TRUST = {
     "Version": "2012-10-17",
@@ -41,16 +37,6 @@ log = logging.getLogger(__name__)
 _moto_ids: dict[str, str] = {}
 
 
-class Caller(NamedTuple):
-    """An identity with a key: its ARN, the key's id in moto, secret and session token (or None), and its policies."""
-
-    arn: str
-    moto_id: str
-    secret_key: str
-    session_token: str | None
-    policies: list[Policy]
-
-
 class ExecutionRole:
     """The environment's role in moto's IAM, whose policy is the content of a file."""
 
@@ -58,7 +44,7 @@ class ExecutionRole:
         self._policy = policy
         self._seen = 0
         _iam().create_role(ROLE, json.dumps(TRUST), "/", None, "Windtunnel's execution role", [], "3600", None)
-        session = _sts().assume_role(region, SESSION, _role_arn(), "", 3600, "")
+        session = _sts().assume_role(region, SESSION, ROLE_ARN, "", 3600, "")
         session.secret_access_key, session.session_token = secret_key, ""
         _moto_ids[ROLE_KEY_ID] = session.access_key_id
         self.refresh()
@@ -132,10 +118,6 @@ def _document(policy: Any) -> Policy:
         policy = next(one.document for one in policy.versions if one.is_default)
     loaded: Policy = json.loads(policy)
     return loaded
-
-
-def _role_arn() -> str:
-    return f"arn:aws:iam::{DEFAULT_ACCOUNT_ID}:role/{ROLE}"
 
 
 def _iam() -> IAMBackend:

@@ -6,8 +6,7 @@ from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
-from aws_service.front import Refused, authenticated
-from aws_service.identities import Caller
+from aws_service.admission import Caller, Refused, authenticated
 from mwaa_api import protocol
 from mwaa_api.callers import Callers
 from mwaa_api.errors import ApiError, Denied

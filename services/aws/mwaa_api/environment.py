@@ -13,6 +13,7 @@ from typing import Any
 
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
+from aws_service.named import ROLE_ARN
 from mwaa_api.errors import Invalid
 
 Document = dict[str, Any]
@@ -148,7 +149,7 @@ def first(settings: Mapping[str, str]) -> Document:
         "Status": "AVAILABLE",
         "Arn": f"arn:aws:airflow:{region}:{DEFAULT_ACCOUNT_ID}:environment/{name}",
         "WebserverUrl": settings["WEBSERVER_URL"],
-        "ExecutionRoleArn": f"arn:aws:iam::{DEFAULT_ACCOUNT_ID}:role/execution-role",
+        "ExecutionRoleArn": ROLE_ARN,
         "AirflowVersion": settings["AIRFLOW_VERSION"],
         "SourceBucketArn": f"arn:aws:s3:::{bucket}",
         "DagS3Path": "dags",

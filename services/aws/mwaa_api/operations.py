@@ -4,9 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from aws_service.asked import Asked, Resource
-from aws_service.front import Refused, check
-from aws_service.identities import Caller
+from aws_service.admission import Asked, Caller, Refused, Resource, check
 from mwaa_api import tokens
 from mwaa_api.airflow_rest import Airflow, Rate
 from mwaa_api.environment import Environment
@@ -141,7 +139,7 @@ class Operations:
 
     def _allow(self, call: Call, action: str, arn: str) -> None:
         try:
-            check(call.caller.arn, call.caller.policies, _asked(action, [arn]), call.region)
+            check(call.caller, _asked(action, [arn]), call.region)
         except Refused as refused:
             raise Denied(refused.message) from None
 
@@ -154,7 +152,7 @@ class Operations:
 
 def _is_allowed(call: Call, action: str, arn: str) -> bool:
     try:
-        check(call.caller.arn, call.caller.policies, _asked(action, [arn]), call.region)
+        check(call.caller, _asked(action, [arn]), call.region)
     except Refused:
         return False
     return True
