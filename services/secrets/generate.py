@@ -70,6 +70,7 @@ FILES: dict[str, dict[str, str]] = {
     "control": {
         "jwt-secret": "{jwt_secret}",
         "api-secret-key": "{api_secret_key}",
+        "mwaa-token-secret": "{mwaa_token_secret}",
         "flower-basic-auth": "admin:{flower_password}",
         "task-memory-dsn": TASK_MEMORY_DSN,
     },
@@ -100,7 +101,7 @@ FILES: dict[str, dict[str, str]] = {
         "execution-role-secret-key": "{s3_secret_key}",
         "administrator-secret-key": "{administrator_secret_key}",
     },
-    # Web server and mwaa-api: who holds it can log in as anybody.
+    # mwaa-api, whose tokens the web server takes: who holds it can log in as anybody.
     "mwaa": {"token-secret": "{mwaa_token_secret}"},
 }
 

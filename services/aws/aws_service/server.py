@@ -1,4 +1,4 @@
-"""moto's server in this process, with our CloudWatch in it, behind one front for each of its two ports."""
+"""moto's server in this process, with our CloudWatch in it, at whatever ports there are fronts for."""
 
 import logging
 from threading import Thread
@@ -7,9 +7,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from aws_service import backend
-from aws_service.front import WSGI, Enforced, Open
-from aws_service.identities import ExecutionRole
-from aws_service.secrets_kept import SecretsKept
+from aws_service.front import WSGI
 
 
 def moto() -> WSGI:
@@ -29,14 +27,3 @@ def serve(host: str, port: int, app: WSGI) -> BaseWSGIServer:
     server = make_server(host, port, app, threaded=True, request_handler=MotoRequestHandler)
     Thread(target=server.serve_forever, name=f"port {server.port}", daemon=True).start()
     return server
-
-
-def start(host: str, ports: tuple[int, int], role: ExecutionRole, kept: SecretsKept) -> tuple[int, int]:
-    """Serve CloudWatch and Logs to anybody at the first port, everything to known callers at the second.
-
-    Raises:
-        OSError: a port is taken.
-    """
-    app = moto()
-    enforced = serve(host, ports[1], Enforced(app, role, kept))
-    return serve(host, ports[0], Open(app, enforced.port)).port, enforced.port

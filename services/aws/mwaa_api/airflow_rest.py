@@ -40,7 +40,7 @@ class Airflow:
     """The web server at a URL."""
 
     def __init__(self, url: str, secret: str, timeout: float = TIMEOUT) -> None:
-        self._url = url.rstrip("/")
+        self.url = url.rstrip("/")
         self._secret = secret
         self._timeout = timeout
         self._sessions: dict[tuple[str, ...], str] = {}
@@ -59,7 +59,7 @@ class Airflow:
             if fresh:
                 self._sessions[who] = self._log_in(caller, roles, deadline)
             headers = {"Authorization": f"Bearer {self._sessions[who]}"}
-            url = f"{self._url}/api/v2/{path.lstrip('/')}"
+            url = f"{self.url}/api/v2/{path.lstrip('/')}"
             status, text = self._send(
                 method, url, deadline, params=_query(query), json=body, headers=headers, allow_redirects=False
             )
@@ -75,7 +75,7 @@ class Airflow:
         token = tokens.for_web(self._secret, caller, roles)
         with self._session() as session:
             try:
-                answer = session.post(f"{self._url}{LOGIN}", data={"token": token}, timeout=self._left(deadline))
+                answer = session.post(f"{self.url}{LOGIN}", data={"token": token}, timeout=self._left(deadline))
             except requests.RequestException as error:
                 raise _away(error) from error
         if "_token" not in answer.cookies:

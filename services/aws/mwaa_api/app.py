@@ -33,7 +33,7 @@ class App:
         try:
             caller, region = self._caller(request)
             name, parameters = protocol.parse(request)
-            return protocol.answer(name, self._operations.perform(name, Call(caller, region, parameters)))
+            return protocol.answer(name, self._operations.perform(name, Call(caller, region, request.host, parameters)))
         except ApiError as error:
             return protocol.refusal(error)
         except Exception as crash:

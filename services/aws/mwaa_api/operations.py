@@ -16,10 +16,11 @@ ROLES = ("Admin", "Op", "User", "Viewer", "Public")
 
 
 class Call(NamedTuple):
-    """Who calls from where, with what."""
+    """Who calls, for which region, by which name of this host, with what."""
 
     caller: Caller
     region: str
+    host: str
     parameters: Parameters
 
 
@@ -71,13 +72,13 @@ class Operations:
 
     def _CreateCliToken(self, call: Call) -> Parameters:  # noqa: N802
         self._known(call, "CreateCliToken")
-        return {"CliToken": tokens.for_cli(self._secret, _identity(call)), "WebServerHostname": self._hostname()}
+        return {"CliToken": tokens.for_cli(self._secret, _identity(call)), "WebServerHostname": self._hostname(call)}
 
     def _CreateWebLoginToken(self, call: Call) -> Parameters:  # noqa: N802
         roles = self._roles(call, "CreateWebLoginToken")
         return {
             "WebToken": tokens.for_web(self._secret, _identity(call), roles),
-            "WebServerHostname": self._hostname(),
+            "WebServerHostname": self._hostname(call),
             "IamIdentity": _identity(call),
             "AirflowIdentity": tokens.airflow_identity(_identity(call)),
         }
@@ -146,8 +147,10 @@ class Operations:
     def _arn(self, name: str) -> str:
         return f"{self._environment.arn.rpartition('/')[0]}/{name}"
 
-    def _hostname(self) -> str:
-        return urlsplit(self._environment.document["WebserverUrl"]).netloc
+    def _hostname(self, call: Call) -> str:
+        """The web server as the caller can reach it: a task sees other addresses than the machine's own programs."""
+        is_outside = call.host.partition(":")[0] in ("localhost", "127.0.0.1")
+        return urlsplit(self._environment.document["WebserverUrl"] if is_outside else self._airflow.url).netloc
 
 
 def _is_allowed(call: Call, action: str, arn: str) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from aws_service import identities, server
+from aws_service.front import Enforced, Open
 from aws_service.identities import ExecutionRole
 from aws_service.secrets_kept import SecretsKept
 from unit.aws.aws_stack import REGION, Aws, forget_all
@@ -37,6 +38,8 @@ def aws(tmp_path: Path) -> Iterator[Aws]:
     kept = tmp_path / "secrets.json"
     identities.make_administrator("secret of administrator")
     role = ExecutionRole(policy, "secret of airflow", REGION)
-    ports = server.start("127.0.0.1", (0, 0), role, SecretsKept(kept))
-    yield Aws(*ports, policy, kept)
+    app = server.moto()
+    enforced = server.serve("127.0.0.1", 0, Enforced(app, role, SecretsKept(kept)))
+    open_ = server.serve("127.0.0.1", 0, Open(app, enforced.port))
+    yield Aws(open_.port, enforced.port, policy, kept)
     forget_all()

@@ -83,6 +83,12 @@ def test_a_cli_token_runs_a_command(mwaa: Any, web: Web) -> None:
     assert run(web, answer["CliToken"], "version", "/pluginsv2/aws_mwaa/cli")[:2] == (200, '["version"]\n')
 
 
+def test_a_task_is_given_the_web_servers_address_inside(mwaa: Any) -> None:
+    client = mwaa.client("administrator")
+    client.meta.events.register("before-sign.*", lambda request, **_: request.headers.update(Host="mwaa-api:4568"))
+    assert f"http://{client.create_web_login_token(Name='wt')['WebServerHostname']}" == mwaa.web.url
+
+
 def test_a_command_that_mwaa_does_not_support(mwaa: Any, web: Web) -> None:
     status, stdout, stderr = run(web, cli_token(mwaa), "users list")
     assert (status, stdout) == (400, "")

@@ -61,7 +61,6 @@ def test_a_file_that_is_no_policy(text: str, said: str, tmp_path: Path) -> None:
         execution_role.read(file, NAMES | os.environ)
 
 
-def test_dags_can_read_neither_the_administrators_key_nor_the_tokens_secret() -> None:
-    for group in ("airflow", "control", "init"):
-        text = json.dumps(generate.FILES[group])
-        assert "administrator_secret_key" not in text and "mwaa_token_secret" not in text
+def test_workers_can_read_neither_the_administrators_key_nor_the_tokens_secret() -> None:
+    text = json.dumps(generate.FILES["airflow"])
+    assert "administrator_secret_key" not in text and "mwaa_token_secret" not in text
