@@ -174,7 +174,7 @@ def test_secrets_outlive_the_service(aws: Aws, drawn: random.Random) -> None:
         ssm.put_parameter(Name=f"/{name}", Value=f"p{value}", Type="SecureString")
     admin.create_secret(Name="binary", SecretBinary=drawn.randbytes(50))
     admin.create_secret(Name="gone", SecretString="x")
-    admin.delete_secret(SecretId="gone", ForceDeleteWithoutRecovery=True)
+    admin.delete_secret(SecretId="gone")
     binary = admin.get_secret_value(SecretId="binary")["SecretBinary"]
     arns = {name: admin.describe_secret(SecretId=name)["ARN"] for name in values}
 

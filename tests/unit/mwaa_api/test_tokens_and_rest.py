@@ -84,8 +84,11 @@ def test_a_cli_token_runs_a_command(mwaa: Any, web: Web) -> None:
 
 
 def test_a_task_is_given_the_web_servers_address_inside(mwaa: Any) -> None:
-    client = mwaa.client("administrator")
-    client.meta.events.register("before-sign.*", lambda request, **_: request.headers.update(Host="mwaa-api:4568"))
+    def as_a_task(request: Any, **_: Any) -> None:
+        request.headers["Host"] = "mwaa-api:4568"
+
+    client = mwaa.client()
+    client.meta.events.register("before-sign.*", as_a_task)
     assert f"http://{client.create_web_login_token(Name='wt')['WebServerHostname']}" == mwaa.web.url
 
 
@@ -235,6 +238,17 @@ def test_ten_a_second() -> None:
         rate.take()
     now[0] = 1.0
     rate.take()
+
+
+def test_boto3_is_told_to_slow_down(mwaa: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Rate) -> None:
+        raise Throttled("Rate exceeded")
+
+    monkeypatch.setattr(Rate, "take", full)
+    with pytest.raises(ClientError) as error:
+        mwaa.client().invoke_rest_api(Name="wt", Path="/dags", Method="GET")
+    assert error.value.response["Error"] == {"Code": "ThrottlingException", "Message": "Rate exceeded"}
+    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 429
 
 
 def test_an_airflow_that_is_away_or_too_slow(tmp_path: Path) -> None:
