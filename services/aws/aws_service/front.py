@@ -22,7 +22,8 @@ from aws_service.signature import Signature
 Environ = dict[str, Any]
 WSGI = Callable[[Environ, Any], Iterable[bytes]]
 OPEN_SERVICES = {"monitoring", "logs"}
-# What moto's server shows of itself; the stack's health check asks for it.
+# What moto's server has beside AWS's services: a reset among it. The stack's health check asks for its front page.
+MOTOS_OWN = ("/moto-api", "/latest/", "/favicon.ico")
 HEALTH = "/moto-api/"
 
 log = logging.getLogger(__name__)
@@ -38,7 +39,8 @@ class Open:
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         """Answer one request."""
         request = Request(environ)
-        if (request.method, request.path) == ("GET", HEALTH) or _service(request) in OPEN_SERVICES:
+        is_open = _service(request) in OPEN_SERVICES and not _is_motos_own(request)
+        if is_open or (request.method, request.path) == ("GET", HEALTH):
             return self._app(environ, start_response)
         here = f"this port is CloudWatch's and Logs' alone, ask for {_service(request) or 'others'}"
         answer = _refusal(request, Refused(in_words_of(request, DENIED), f"{here} at port {self._enforced_port}"))
@@ -58,6 +60,8 @@ class Enforced:
         request = Request(environ)
         body = request.get_data()
         try:
+            if _is_motos_own(request):
+                raise Refused(in_words_of(request, DENIED), f"{request.path} is not one of AWS's")
             caller, signed = self._caller(request)
             wanted = asked.of(request, signed)
             check(caller, wanted, signed.region, in_words_of(request, DENIED))
@@ -78,6 +82,10 @@ class Enforced:
         except Malformed as error:
             log.error("%s; the policy before it stays in force", error)
         return authenticated(request, identities.find)
+
+
+def _is_motos_own(request: Request) -> bool:
+    return request.path.startswith(MOTOS_OWN)
 
 
 def _service(request: Request) -> str:

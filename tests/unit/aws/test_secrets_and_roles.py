@@ -165,6 +165,19 @@ def test_the_open_port_leads_to_no_secret(aws: Aws) -> None:
     assert [one["logGroupName"] for one in logs.describe_log_groups()["logGroups"]] == ["airflow-wt-Task"]
 
 
+def test_nobody_resets_moto(aws: Aws) -> None:
+    """It would take every secret, and moto knows its own paths by themselves, whatever a request is signed for."""
+
+    def reset(request: Any, **_: Any) -> None:
+        request.url = request.url.rstrip("/") + "/moto-api/reset"
+
+    aws.administrator("secretsmanager").create_secret(Name="a", SecretString="x")
+    for client in (aws.client("logs", "any", "any", port=aws.open_port), aws.administrator("logs")):
+        client.meta.events.register("before-sign.*", reset)
+        assert refused(client.describe_log_groups)[0] == "AccessDeniedException"
+    assert aws.administrator("secretsmanager").get_secret_value(SecretId="a")["SecretString"] == "x"
+
+
 def test_secrets_outlive_the_service(aws: Aws, drawn: random.Random) -> None:
     admin, ssm = aws.administrator("secretsmanager"), aws.administrator("ssm")
     values = {f"airflow/variables/{index}": text(drawn) for index in range(drawn.randrange(2, 6))}
