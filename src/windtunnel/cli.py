@@ -186,7 +186,7 @@ def credentials(as_json: Json = False) -> None:
         print(json.dumps(known, indent=2))
         return
     for service, login in known.items():
-        out.print(f"  {service:<10} {login['user']:<10} {login['password']}")
+        out.print(f"  {service:<10} {login['user']:<13} {login['password']}")
     out.print(f"  {'dsn':<10} {known['warehouse']['dsn']}")
 
 
