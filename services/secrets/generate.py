@@ -1,6 +1,7 @@
 """Every secret of the environment: made once, kept in one volume, handed out as files to the services that need them.
 
-`generate.py`               makes what is missing and writes each group's files; repeating it changes nothing
+`generate.py`               makes what is missing and writes each group's files; repeating it changes nothing;
+                            writes the execution role's policy too, from its file
 `generate.py show`          prints all values as JSON (for `windtunnel credentials`)
 `generate.py fingerprints`  prints a digest per file as JSON, never a value
 
@@ -11,13 +12,18 @@ Airflow's workers need, and neither MinIO's root password nor Postgres' superuse
 import base64
 import hashlib
 import json
+import os
 import secrets
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import execution_role
+import minio_policy
+
 ROOT = Path("/run/secrets")
 STORE = ROOT / "store" / "values.json"
+ROLE = Path("/etc/windtunnel/execution-role.json")
 
 
 def _password() -> str:
@@ -42,6 +48,8 @@ VALUES: dict[str, Callable[[], str]] = {
     "redis_password": _password,
     "minio_root_password": _password,
     "s3_secret_key": _password,
+    "administrator_secret_key": _password,
+    "mwaa_token_secret": _password,
     "flower_password": _password,
     "grafana_password": _password,
 }
@@ -62,6 +70,7 @@ FILES: dict[str, dict[str, str]] = {
     "control": {
         "jwt-secret": "{jwt_secret}",
         "api-secret-key": "{api_secret_key}",
+        "mwaa-token-secret": "{mwaa_token_secret}",
         "flower-basic-auth": "admin:{flower_password}",
         "task-memory-dsn": TASK_MEMORY_DSN,
     },
@@ -87,6 +96,13 @@ FILES: dict[str, dict[str, str]] = {
         "grafana-password": "{grafana_password}",
     },
     "task-memory": {"warehouse-dsn": TASK_MEMORY_DSN},
+    # The services that check signatures; beside these, `hand_out_role` puts the role's policy.
+    "aws": {
+        "execution-role-secret-key": "{s3_secret_key}",
+        "administrator-secret-key": "{administrator_secret_key}",
+    },
+    # mwaa-api, whose tokens the web server takes: who holds it can log in as anybody.
+    "mwaa": {"token-secret": "{mwaa_token_secret}"},
 }
 
 
@@ -104,6 +120,20 @@ def hand_out(known: dict[str, str]) -> None:
     for group, files in FILES.items():
         for name, template in files.items():
             _write(ROOT / group / name, template.format(**known), mode=0o444)
+
+
+def hand_out_role(file: Path) -> None:
+    """Write the execution role's policy for the services that enforce it, and for MinIO what it says of S3.
+
+    Raises:
+        execution_role.Malformed: the file is not a policy.
+    """
+    policy = execution_role.read(file, os.environ)
+    of_minio, left_out = minio_policy.of_role(policy)
+    _write(ROOT / "aws" / "execution-role.json", json.dumps(policy, indent=2), mode=0o444)
+    _write(ROOT / "minio" / "airflow-policy.json", json.dumps(of_minio, indent=2), mode=0o444)
+    for line in left_out:
+        print(f"execution role: {line}", file=sys.stderr)
 
 
 def fingerprints() -> dict[str, str]:
@@ -130,6 +160,12 @@ def main() -> None:
     match sys.argv[1:]:
         case []:
             hand_out(values())
+            try:
+                hand_out_role(ROLE)
+            except execution_role.Malformed as error:
+                sys.exit(
+                    f"execution role: {error}; correct the file that EXECUTION_ROLE_FILE names, then ./windtunnel up"
+                )
         case ["show"]:
             print(json.dumps(values()))
         case ["fingerprints"]:

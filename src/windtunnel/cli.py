@@ -14,11 +14,13 @@ from python_on_whales import DockerException
 from rich.markup import escape
 from rich.table import Table
 
-from windtunnel import engine, runs, scaffold_project, selftest
+from windtunnel import deploy as deploying
+from windtunnel import destinations, engine, runs, scaffold_project, selftest
 from windtunnel import explain as explanation
 from windtunnel import up as bring_up
 from windtunnel.bench.command import app as bench
-from windtunnel.console import err, out
+from windtunnel.console import err, out, step
+from windtunnel.deployments import Change
 from windtunnel.doctor import diagnose
 from windtunnel.errors import MachineUnfit, UsageError, WindtunnelError
 from windtunnel.explain.table import rows as evidence_rows
@@ -97,6 +99,10 @@ def up(
     shape: Annotated[
         str | None, typer.Option(help="Which components share a container: separate, hybrid, shared, unit.")
     ] = None,
+    delivery: Annotated[
+        str | None,
+        typer.Option(help="Where Airflow's code is from: project, the folder, or bucket, as in MWAA."),
+    ] = None,
     light: Annotated[bool, typer.Option("--light", help="No monitoring, one worker of two slots.")] = False,
     demo: Annotated[bool, typer.Option("--demo/--no-demo", help="Rebuild the sample database at the end.")] = True,
     source: Annotated[str | None, typer.Option(help="Your own PubMed XML: a file, or an s3:// address.")] = None,
@@ -107,7 +113,7 @@ def up(
     Example: [bold]./windtunnel up --class mw1.medium --no-demo[/]
     """
     this = stack()
-    bring_up.up(this, bring_up.Options(images, environment_class, light, shape))
+    bring_up.up(this, bring_up.Options(images, environment_class, light, shape, delivery))
     job = bring_up.main_job(this, source, timeout) if demo else None
     _summary(this, job)
 
@@ -131,6 +137,37 @@ def _print_job(job: bring_up.Job) -> None:
         f"  {report['records']:,} records in {report['seconds']:.1f} s, {report['mb_per_s']:.1f} MB/s; "
         f"the worker's peak {job.worker_peak / 1e6:.0f} MB of {job.worker_limit / 1e6:.0f} MB"
     )
+
+
+@app.command()
+def deploy(
+    environment: Annotated[
+        str | None, typer.Option(help="An MWAA environment of your AWS account; this stack when left out.")
+    ] = None,
+    rollback: Annotated[bool, typer.Option("--rollback", help="Bring back what the deployment before had.")] = False,
+) -> None:
+    """Bring the project into an environment's bucket, and wait until the environment has it.
+
+    The stack's own environment must take its code from the bucket: up --delivery bucket.
+
+    Example: [bold]./windtunnel --project ~/pipelines deploy --environment production[/]
+    """
+    there, deployments = destinations.of_account(environment) if environment else destinations.of_stack(stack())
+    with step("deploy") as now:
+        if rollback:
+            done = deploying.roll_back(there, deployments, now.say)
+        else:
+            done = deploying.deploy(
+                _folder(Path(stack().environment.value("WINDTUNNEL_PROJECT"))), there, deployments, now.say
+            )
+        now.result = ", ".join(done.updated) or "the environment needed no update"
+    _print_change(done.change)
+
+
+def _print_change(change: Change) -> None:
+    for sign, keys in {"+": change.added, "~": change.changed, "-": change.removed}.items():
+        for key in keys:
+            out.print(f"  {sign} {key}", markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -227,7 +264,7 @@ def credentials(as_json: Json = False) -> None:
         print(json.dumps(known, indent=2))
         return
     for service, login in known.items():
-        out.print(f"  {service:<10} {login['user']:<10} {login['password']}")
+        out.print(f"  {service:<10} {login['user']:<13} {login['password']}")
     out.print(f"  {'dsn':<10} {known['warehouse']['dsn']}")
 
 

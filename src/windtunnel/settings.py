@@ -31,6 +31,7 @@ _ENVIRONMENT = (
     Setting(
         "ENVIRONMENT_CLASS", "mw1.small", "MWAA class", "for labels and `status`; `up --class` sets the limits below"
     ),
+    Setting("DELIVERY", "project", "project or bucket", "where Airflow's code comes from"),
     Setting("WINDTUNNEL_PROJECT", ".", "path", "your project: dags, plugins, requirements.txt, startup.sh, options"),
     Setting("AIRFLOW_UID", "1000", "user id", "the user `airflow` of the image; `up` sets it to yours"),
     Setting(
@@ -41,6 +42,12 @@ _ENVIRONMENT = (
     ),
     Setting("AWS_REGION", "us-east-1", "AWS region", "what tasks see as their region"),
     Setting("BUCKET", "windtunnel", "bucket name", "the environment's bucket"),
+    Setting(
+        "EXECUTION_ROLE_FILE",
+        "./services/secrets/execution-role.json",
+        "path",
+        "the IAM policy of the execution role: what tasks may do with secrets, parameters and the bucket",
+    ),
     Setting("S3_ENDPOINT_URL", "http://minio:9000", "URL", "the S3 service that Airflow and its tasks talk to"),
 )
 _AIRFLOW = (
@@ -89,6 +96,8 @@ _PORTS = (
     Setting("PROMETHEUS_PORT", "9090", "port, 0 = any", "Prometheus, on 127.0.0.1"),
     Setting("ALERTMANAGER_PORT", "9093", "port, 0 = any", "Alertmanager, on 127.0.0.1"),
     Setting("AWS_PORT", "4566", "port, 0 = any", "AWS services (CloudWatch, Logs), on 127.0.0.1"),
+    Setting("AWS_SECRETS_PORT", "4567", "port, 0 = any", "Secrets Manager, SSM, IAM and STS, on 127.0.0.1"),
+    Setting("MWAA_API_PORT", "4568", "port, 0 = any", "MWAA's API, for boto3's client `mwaa`, on 127.0.0.1"),
     Setting("GRAFANA_PORT", "3000", "port, 0 = any", "Grafana, on 127.0.0.1"),
 )
 _RETENTION = (

@@ -26,6 +26,8 @@ PUBLISHED = {
     "prometheus": (9090, "PROMETHEUS_PORT", "http"),
     "alertmanager": (9093, "ALERTMANAGER_PORT", "http"),
     "aws": (4566, "AWS_PORT", "http"),
+    "aws-secrets": (4567, "AWS_SECRETS_PORT", "http"),
+    "mwaa-api": (4568, "MWAA_API_PORT", "http"),
     "grafana": (3000, "GRAFANA_PORT", "http"),
 }
 # Of every profile: plain `down` and `stop` pass over containers whose profile is not active.
@@ -121,7 +123,8 @@ class Stack:
         outside = {container.service: container.ports for container in self.containers() if container.is_running}
         inside = {service: f"{port}/tcp" for service, (port, _, _) in PUBLISHED.items()}
         found = {
-            service: outside.get(service.removesuffix("-console"), {}).get(port) for service, port in inside.items()
+            service: outside.get(re.sub("-(console|secrets)$", "", service), {}).get(port)
+            for service, port in inside.items()
         }
         return {service: port for service, port in found.items() if port}
 
@@ -163,6 +166,7 @@ class Stack:
             "flower": {"user": "admin", "password": secret["flower_password"]},
             "minio": {"user": "root", "password": secret["minio_root_password"]},
             "s3": {"user": "airflow", "password": secret["s3_secret_key"]},
+            "aws": {"user": "administrator", "password": secret["administrator_secret_key"]},
             "grafana": {"user": "admin", "password": secret["grafana_password"]},
             "postgres": {"user": "postgres", "password": secret["postgres_password"]},
             "warehouse": {

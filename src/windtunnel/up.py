@@ -12,10 +12,10 @@ from windtunnel import engine, images, sample, shapes
 from windtunnel.classes import environment_class
 from windtunnel.console import Step, step
 from windtunnel.engine import Engine
-from windtunnel.errors import RunFailed
+from windtunnel.errors import RunFailed, UsageError
 from windtunnel.machine import GB, Need, Requirements, check, demand, host_ca_bundle
 from windtunnel.runs import TaskFailure, run_dag
-from windtunnel.settings import ROOT, SETTINGS
+from windtunnel.settings import ROOT, SETTINGS, EnvironmentFile
 from windtunnel.stack import PUBLISHED, Stack
 
 DISK_TO_BUILD = Need(wanted=15 * GB, least=10 * GB)
@@ -38,6 +38,7 @@ class Options:
     environment_class: str | None = None
     light: bool = False
     shape: str | None = None
+    delivery: str | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ def up(stack: Stack, options: Options) -> None:
     """
     images.check_mode(options.images)
     size = environment_class(options.environment_class or stack.environment.value("ENVIRONMENT_CLASS"))
+    if options.delivery not in (None, "project", "bucket"):
+        raise UsageError(f"--delivery {options.delivery}: expected project or bucket")
     overlays = shapes.overlays(options.shape, size.name, options.light)
     with step("engine") as now:
         found = engine.ensure(now.say)
@@ -83,13 +86,22 @@ def configure(stack: Stack, options: Options, found: Engine) -> None:
     if stack.name != SETTINGS["WINDTUNNEL_NAME"].default and not environment.path.exists():
         wanted |= {setting: "0" for _, setting, _ in PUBLISHED.values()}
     wanted["WINDTUNNEL_NAME"] = stack.name
-    wanted["WINDTUNNEL_PROJECT"] = environment.value("WINDTUNNEL_PROJECT")
     wanted |= _size(stack, options, found)
+    wanted |= _source(environment, options)
     if bundle := host_ca_bundle():
         wanted["CA_BUNDLE"] = str(bundle)
     if sys.platform == "linux" and os.getuid():
         wanted["AIRFLOW_UID"] = str(os.getuid())
     environment.record(**wanted)
+
+
+def _source(environment: EnvironmentFile, options: Options) -> dict[str, str]:
+    """Where the containers' code and the execution role's policy come from."""
+    project = environment.value("WINDTUNNEL_PROJECT")
+    role = ROOT / project / "execution-role.json"
+    wanted = {"WINDTUNNEL_PROJECT": project}
+    wanted["EXECUTION_ROLE_FILE"] = str(role) if role.is_file() else SETTINGS["EXECUTION_ROLE_FILE"].default
+    return wanted | ({"DELIVERY": options.delivery} if options.delivery else {})
 
 
 def _size(stack: Stack, options: Options, found: Engine) -> dict[str, str]:

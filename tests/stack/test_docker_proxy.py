@@ -34,6 +34,12 @@ REFUSED = (
     "POST /containers/nobody/exec",
     "POST /containers/nobody/stop",
     "POST /containers/nobody/update",
+    "POST /containers/nobody/restart?t=90",
+    "POST /containers/{name}-postgres-1/restart?t=90",
+    "POST /containers/{name}-worker-99/stop?t=90",
+    "POST /containers/{name}-worker-99/restart",
+    "POST /v1.41/containers/{name}-worker-99/restart?t=90",
+    "GET /containers/{name}-worker-99/restart?t=90",
     "PUT /containers/nobody/archive?path=/",
     "DELETE /containers/nobody",
     "POST /containers/json",
@@ -77,12 +83,21 @@ def statuses(stack: Stack, requests: list[str]) -> dict[str, int]:
 
 
 def lines(stack: Stack, templates: tuple[str, ...]) -> list[str]:
-    return [template.replace("{worker}", stack.container("worker").name) + REST + "\r\n" for template in templates]
+    names = {"{worker}": stack.container("worker").name, "{name}": stack.name}
+    for placeholder, name in names.items():
+        templates = tuple(template.replace(placeholder, name) for template in templates)
+    return [template + REST + "\r\n" for template in templates]
 
 
 def test_reading_is_allowed(stack: Stack) -> None:
     answers = statuses(stack, lines(stack, ALLOWED))
     assert set(answers.values()) == {200}, answers
+
+
+def test_the_stacks_own_airflow_containers_may_be_started_anew(stack: Stack) -> None:
+    """Docker itself answers of one that is not there."""
+    answers = statuses(stack, lines(stack, ("POST /containers/{name}-worker-99/restart?t=90",)))
+    assert set(answers.values()) == {404}, answers
 
 
 def test_everything_else_is_refused(stack: Stack) -> None:

@@ -14,7 +14,7 @@ from windtunnel.wait import wait_until
 
 # What is handed no secret has no such folder.
 WITHOUT_SECRETS = (
-    "statsd-exporter", "prometheus", "alertmanager", "blackbox-exporter", "docker-proxy", "aws"
+    "statsd-exporter", "prometheus", "alertmanager", "blackbox-exporter", "docker-proxy"
 )  # fmt: skip
 FINGERPRINTS = "cd /run/secrets && find . -type f | sort | xargs sha256sum"
 

@@ -1,3 +1,3 @@
-"""CloudWatch and Logs on this machine: moto's server, with the environment's metrics put into it each minute."""
+"""AWS on this machine, by moto: CloudWatch with the environment's metrics, Logs, and secrets behind IAM's policies."""
 
 __version__ = "0.1"

@@ -1,4 +1,4 @@
-"""moto's server in this process, with our CloudWatch in it."""
+"""moto's server in this process, with our CloudWatch in it, at whatever ports there are fronts for."""
 
 import logging
 from threading import Thread
@@ -7,17 +7,23 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from aws_service import backend
+from aws_service.front import WSGI
 
 
-def start(host: str, port: int) -> BaseWSGIServer:
-    """Serve every service of moto at one port, from now until the program's end; port 0 takes any free one.
+def moto() -> WSGI:
+    """All of moto's services as one application, CloudWatch ours; there can be one in a process."""
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # a line for each request and health check otherwise
+    backend.install()
+    app: WSGI = DomainDispatcherApplication(create_backend_app)
+    return app
+
+
+def serve(host: str, port: int, app: WSGI) -> BaseWSGIServer:
+    """Serve an application from now until the program's end; port 0 takes any free one.
 
     Raises:
         OSError: the port is taken.
     """
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # a line for each request and health check otherwise
-    backend.install()
-    app = DomainDispatcherApplication(create_backend_app)
     server = make_server(host, port, app, threaded=True, request_handler=MotoRequestHandler)
-    Thread(target=server.serve_forever, name="moto", daemon=True).start()
+    Thread(target=server.serve_forever, name=f"port {server.port}", daemon=True).start()
     return server
