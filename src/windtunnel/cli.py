@@ -157,9 +157,7 @@ def deploy(
         if rollback:
             done = deploying.roll_back(there, deployments, now.say)
         else:
-            done = deploying.deploy(
-                _folder(Path(stack().environment.value("WINDTUNNEL_PROJECT"))), there, deployments, now.say
-            )
+            done = deploying.deploy(stack().environment.project, there, deployments, now.say)
         now.result = ", ".join(done.updated) or "the environment needed no update"
     _print_change(done.change)
 
@@ -312,7 +310,7 @@ def _json_object(text: str) -> dict[str, Any]:
 
 
 def _dag_file(this: Stack, path: str) -> str | None:
-    file = ROOT / this.environment.value("WINDTUNNEL_PROJECT") / "dags" / path
+    file = this.environment.project / "dags" / path
     return file.read_text() if file.is_file() else None
 
 

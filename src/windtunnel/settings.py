@@ -194,6 +194,11 @@ class EnvironmentFile:
         exported = {name: value for name, value in environ.items() if name in SETTINGS}
         return defaults | written | exported | {"WINDTUNNEL_NAME": self.name}
 
+    @property
+    def project(self) -> Path:
+        """The project's folder."""
+        return (self.root / self.value("WINDTUNNEL_PROJECT")).resolve()
+
     def record(self, **changes: str) -> None:
         """Write settings into the file, leaving every other line as the user wrote it."""
         self.path.touch(mode=0o600)

@@ -97,9 +97,8 @@ def configure(stack: Stack, options: Options, found: Engine) -> None:
 
 def _source(environment: EnvironmentFile, options: Options) -> dict[str, str]:
     """Where the containers' code and the execution role's policy come from."""
-    project = environment.value("WINDTUNNEL_PROJECT")
-    role = ROOT / project / "execution-role.json"
-    wanted = {"WINDTUNNEL_PROJECT": project}
+    role = environment.project / "execution-role.json"
+    wanted = {"WINDTUNNEL_PROJECT": environment.value("WINDTUNNEL_PROJECT")}
     wanted["EXECUTION_ROLE_FILE"] = str(role) if role.is_file() else SETTINGS["EXECUTION_ROLE_FILE"].default
     return wanted | ({"DELIVERY": options.delivery} if options.delivery else {})
 
