@@ -10,7 +10,7 @@ from windtunnel.errors import UsageError
 
 @dataclass(frozen=True)
 class EnvironmentClass:
-    """CPUs and memory (GiB) per container; `tasks` is what one worker runs at once."""
+    """CPUs and memory (GiB) per container; `tasks` is what one worker runs at once, `dags` how many AWS advises."""
 
     name: str
     worker: tuple[int, int]
@@ -18,6 +18,7 @@ class EnvironmentClass:
     webserver: tuple[int, int]
     database: tuple[int, int]
     tasks: int
+    dags: int
 
     @property
     def parsing_processes(self) -> int:
@@ -48,11 +49,11 @@ class EnvironmentClass:
 CLASSES = {
     one.name: one
     for one in (
-        EnvironmentClass("mw1.small", (1, 2), (1, 2), (1, 2), (2, 4), 5),
-        EnvironmentClass("mw1.medium", (2, 4), (2, 4), (1, 2), (2, 8), 10),
-        EnvironmentClass("mw1.large", (4, 8), (4, 8), (2, 4), (2, 8), 20),
-        EnvironmentClass("mw1.xlarge", (8, 24), (8, 24), (4, 12), (4, 32), 40),
-        EnvironmentClass("mw1.2xlarge", (16, 48), (16, 48), (8, 24), (8, 64), 80),
+        EnvironmentClass("mw1.small", (1, 2), (1, 2), (1, 2), (2, 4), 5, 50),
+        EnvironmentClass("mw1.medium", (2, 4), (2, 4), (1, 2), (2, 8), 10, 250),
+        EnvironmentClass("mw1.large", (4, 8), (4, 8), (2, 4), (2, 8), 20, 1000),
+        EnvironmentClass("mw1.xlarge", (8, 24), (8, 24), (4, 12), (4, 32), 40, 2000),
+        EnvironmentClass("mw1.2xlarge", (16, 48), (16, 48), (8, 24), (8, 64), 80, 4000),
     )
 }
 

@@ -57,14 +57,14 @@ def image_table() -> str:
 
 def class_table() -> str:
     """MWAA's environment classes as `up --class` sets them."""
-    head = "| class | worker | scheduler | web server | database | tasks per worker | parsing processes |"
+    head = "| class | worker | scheduler | web server | database | tasks per worker | parsing processes | DAGs |"
     rows = [
         f"| {one.name} | {_size(one.worker)} | {_size(one.scheduler)} | {_size(one.webserver)} | {_size(one.database)} "
-        f"| {one.tasks} | {one.parsing_processes} |"
+        f"| {one.tasks} | {one.parsing_processes} | {one.dags} |"
         for one in classes.CLASSES.values()
     ]
     return "\n".join(["# Environment classes", "", MADE, "", "vCPU / GiB of each container.", "", head,
-                      "| --- " * 7 + "|", *rows, ""])  # fmt: skip
+                      "| --- " * 8 + "|", *rows, ""])  # fmt: skip
 
 
 def command_line() -> str:
