@@ -1,9 +1,9 @@
 """pip, told that it runs on MWAA: it downloads and resolves for CPython 3.12 on x86_64, whatever the host is."""
 
 import json
+import re
 import subprocess
 import sys
-from collections.abc import Sequence
 
 from windtunnel.platform import MARKERS, PLATFORMS, PYTHON
 
@@ -26,7 +26,7 @@ _TARGET = [
     "--abi=none",
     *(f"--platform={platform}" for platform in PLATFORMS),
 ]
-_QUIET = ["--quiet", "--no-input", "--disable-pip-version-check", "--no-color", "--progress-bar=off"]
+_QUIET = ["--no-input", "--disable-pip-version-check", "--no-color", "--progress-bar=off"]
 
 
 def download(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -43,7 +43,13 @@ def errors(done: subprocess.CompletedProcess[str]) -> list[str]:
     return [line.removeprefix("ERROR: ") for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
 
 
+def conflict(done: subprocess.CompletedProcess[str]) -> str:
+    """Which requirements exclude one another, in pip's words; empty when pip failed for another reason."""
+    said = [line for line in errors(done) if "conflicting dependencies" in line]
+    cause = re.search(r"The conflict is caused by:\n(.*?)\n\n", done.stdout, re.DOTALL)
+    return "\n".join([*said, cause[1] if cause else ""]).strip() if said else ""
+
+
 def last_lines(done: subprocess.CompletedProcess[str], count: int = 12) -> str:
-    """The end of what pip printed."""
-    lines: Sequence[str] = (done.stdout + done.stderr).strip().splitlines()
-    return "\n".join(lines[-count:])
+    """The end of what pip complained of."""
+    return "\n".join(done.stderr.strip().splitlines()[-count:])

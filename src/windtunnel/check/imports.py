@@ -96,7 +96,9 @@ def _outdated(source: Source, line: int, old: str, rule: str, new: str) -> Findi
 
 
 def unprovided(project: Project) -> Iterator[Finding]:
-    """Imports that nothing known provides."""
+    """Imports that nothing known provides; none when nobody knows what a broken plugins.zip would."""
+    if project.plugins_zip.exists() and not project.zipped:
+        return
     provided = _Provided(project)
     for source in project.sources:
         # What a file adds to its path cannot be seen from here.

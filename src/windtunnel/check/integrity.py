@@ -30,7 +30,7 @@ def syntax(project: Project) -> Iterator[Finding]:
 
 def definitions(source: Source) -> list[Definition]:
     """The DAGs that the file makes when it is imported, as far as that can be seen."""
-    found = []
+    found = [Definition(None, source.name, one.lineno, False) for one in source.functions if _is_asset(source, one)]
     decorated = {one.name: one for one in source.functions if DAG_DECORATORS & set(source.decorators(one))}
     for step in source.steps:
         if isinstance(step.node, ast.Call):
@@ -41,6 +41,11 @@ def definitions(source: Source) -> list[Definition]:
             elif function:
                 found.append(Definition(_decorated_id(source, function), source.name, function.lineno, step.sure))
     return found
+
+
+def _is_asset(source: Source, function: Function) -> bool:
+    """Whether @asset makes a DAG of the function."""
+    return any(origin.startswith("airflow.sdk.asset") for origin in source.decorators(function))
 
 
 def dag_id(source: Source, call: ast.Call) -> str | None:

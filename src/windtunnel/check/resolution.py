@@ -7,7 +7,7 @@ from windtunnel.check.finding import Finding
 from windtunnel.check.project import Project
 from windtunnel.check.requirements import BUNDLED, ESSENTIAL, gets_bundled, lines, on_this_host
 from windtunnel.errors import NotPackaged
-from windtunnel.pip_for_mwaa import download, errors, last_lines
+from windtunnel.pip_for_mwaa import conflict, download, last_lines
 
 
 def resolution(folder: Path) -> list[Finding]:
@@ -23,11 +23,10 @@ def resolution(folder: Path) -> list[Finding]:
     with tempfile.TemporaryDirectory() as temporary:
         file = on_this_host(project, Path(temporary))
         done = download(f"--dest={temporary}/wheels", *held, f"--requirement={file}")
-        said = last_lines(done).replace(str(file), "requirements.txt")
     if not done.returncode:
         return []
-    if any("conflicting dependencies" in line for line in errors(done)):
-        return [Finding(project.relative(project.requirements), 0, "requirement-unresolved", f"pip says:\n{said}")]
+    if said := conflict(done):
+        return [Finding(project.relative(project.requirements), 0, "requirement-unresolved", said)]
     raise NotPackaged(
-        f"pip could not tell whether the requirements can be had together:\n{said}", "./windtunnel package"
+        f"pip could not tell whether the requirements can be had together:\n{last_lines(done)}", "./windtunnel package"
     )

@@ -4,6 +4,7 @@ As AWS describes it: https://docs.aws.amazon.com/mwaa/latest/userguide/best-prac
 """
 
 import re
+import subprocess
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from windtunnel.check.project import Project
 from windtunnel.check.requirements import BUNDLED, ESSENTIAL, gets_bundled, lines, on_this_host
 from windtunnel.errors import NotPackaged
 from windtunnel.package import archive
-from windtunnel.pip_for_mwaa import download, errors, last_lines
+from windtunnel.pip_for_mwaa import conflict, download, errors, last_lines
 from windtunnel.platform import AIRFLOW_HOME
 
 NOT_PACKED = ("__pycache__", ".git", "__MACOSX")
@@ -78,23 +79,23 @@ def _download(project: Project, wheels: Path, temporary: Path) -> None:
     own = [f"--find-links={project.plugins_folder}"] if project.plugins_folder.is_dir() else []
     done = download(f"--dest={wheels}", *held, *own, f"--requirement={on_this_host(project, temporary)}")
     if done.returncode:
-        raise _not_packaged(done.stderr, errors(done), last_lines(done))
+        raise _not_packaged(done)
 
 
-def _not_packaged(text: str, said: list[str], tail: str) -> NotPackaged:
+def _not_packaged(done: subprocess.CompletedProcess[str]) -> NotPackaged:
     """What pip's refusal means."""
-    missing = [found[1] for line in said if (found := re.match(r"No matching distribution found for (.+)", line))]
-    if missing and not re.search(r"(NewConnection|NameResolution|ConnectTimeout|SSL|Proxy)Error", text):
+    if said := conflict(done):
+        return NotPackaged(f"the requirements exclude one another: {said}", "./windtunnel check names what it can")
+    missing = [it[1] for line in errors(done) if (it := re.match(r"No matching distribution found for (.+)", line))]
+    # pip says the same of a package whose index it could not reach.
+    if missing and not re.search(r"(NewConnection|NameResolution|ConnectTimeout|SSL|Proxy)Error", done.stderr):
         return NotPackaged(
             f"{missing[0]}: expected a wheel for Python 3.12 on Linux x86_64 (glibc 2.34), found none: there is its "
             "source only, or there is no such version",
             OWN_WHEEL.replace("NAME", missing[0].split(" ")[0]),
         )
-    if any("conflicting dependencies" in line for line in said):
-        return NotPackaged(f"the requirements exclude one another:\n{tail}", "./windtunnel check names what it can")
-    return NotPackaged(
-        f"pip could not download the requirements:\n{tail}", "pip config list; env | grep -E 'PIP_|proxy'"
-    )
+    said = f"pip could not download the requirements:\n{last_lines(done)}"
+    return NotPackaged(said, "pip config list; env | grep -E 'PIP_|proxy'")
 
 
 def _plugins(project: Project) -> dict[str, bytes | Path]:
