@@ -1,6 +1,7 @@
 """pip, told that it runs on MWAA: it downloads and resolves for CPython 3.12 on x86_64, whatever the host is."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -29,13 +30,18 @@ _TARGET = [
 _QUIET = ["--no-input", "--disable-pip-version-check", "--no-color", "--progress-bar=off"]
 
 
-def download(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run `pip download` for MWAA's platform.
+def download(*arguments: str, offline: bool = False) -> subprocess.CompletedProcess[str]:
+    """Run `pip download` for MWAA's platform; `offline`: from what the arguments name alone.
 
     `pip install --dry-run` would fetch less, but compares Requires-Python with the host's Python.
     """
     program = [sys.executable, "-c", _PROGRAM, json.dumps(MARKERS), "download", *_QUIET, *_TARGET, *arguments]
-    return subprocess.run(program, capture_output=True, text=True, check=False)
+    environ = dict(os.environ)
+    if offline:
+        program.append("--no-index")
+        environ = {name: value for name, value in environ.items() if not name.startswith("PIP_")}
+        environ["PIP_CONFIG_FILE"] = os.devnull
+    return subprocess.run(program, capture_output=True, text=True, check=False, env=environ)
 
 
 def errors(done: subprocess.CompletedProcess[str]) -> list[str]:

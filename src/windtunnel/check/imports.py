@@ -96,9 +96,7 @@ def _outdated(source: Source, line: int, old: str, rule: str, new: str) -> Findi
 
 
 def unprovided(project: Project) -> Iterator[Finding]:
-    """Imports that nothing known provides; none when nobody knows what a broken plugins.zip would."""
-    if project.plugins_zip.exists() and not project.zipped:
-        return
+    """Imports that nothing known provides."""
     provided = _Provided(project)
     for source in project.sources:
         # What a file adds to its path cannot be seen from here.
@@ -126,8 +124,9 @@ class _Provided:
         for name in self._names:
             self._tops |= {*modules["imported_as"].get(name, ()), *_likely(name)}
         self._providers = {f"apache-airflow-providers-{name}" for name in modules["providers"] + sorted(extras)}
-        # A requirement may bring more than its name tells, and so may a path that some file adds.
-        self._open = bool(self._names) or any(_changes_path(source) for source in project.sources)
+        # A requirement may bring more than its name tells; so may a path that some file adds, or a broken plugins.zip.
+        adds_path = any(_changes_path(source) for source in project.sources)
+        self._open = bool(self._names) or adds_path or (project.plugins_zip.exists() and not project.zipped)
 
     def lacks(self, path: str) -> str:
         """What would have to be there for this import: a module or a provider's package; or nothing."""

@@ -142,8 +142,14 @@ def named_file(project: Project, line: Line) -> tuple[str, Path | None]:
 def _files(project: Project, name: str) -> Iterator[Finding]:
     for line in lines(project.requirements):
         written, path = named_file(project, line)
-        if path and not path.is_file() and not (path.name in project.zipped or project.plugins_zip.is_file()):
+        if path and not path.is_file() and not _is_zipped(project, path):
             yield Finding(name, line.number, "requirements-file", f"{written}: expected {path}, found no such file")
+
+
+def _is_zipped(project: Project, path: Path) -> bool:
+    """Whether a path below plugins/ is one of plugins.zip's members."""
+    inside = path.is_relative_to(project.plugins_folder)
+    return inside and path.relative_to(project.plugins_folder).as_posix() in project.zipped
 
 
 def _twice(name: str, path: Path) -> Iterator[Finding]:

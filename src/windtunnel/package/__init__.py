@@ -126,7 +126,7 @@ def verify(plugins: Path, requirements: Path) -> None:
         file = Path(temporary) / "requirements.txt"
         file.write_text(requirements.read_text().replace(str(AIRFLOW_HOME / "plugins"), temporary))
         held = f"--constraint={ESSENTIAL}"
-        done = download(f"--dest={temporary}/installed", "--no-index", held, f"--requirement={file}")
+        done = download(f"--dest={temporary}/installed", held, f"--requirement={file}", offline=True)
     if done.returncode:
         raise NotPackaged(
             f"{plugins} does not install without an index:\n{last_lines(done)}", "./windtunnel check --resolve"

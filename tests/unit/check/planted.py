@@ -295,4 +295,5 @@ ALONE = (
     [rule for rule in PLANTERS if rule.startswith("plugins-")],
     [rule for rule in PLANTERS if rule.startswith("requirement")] + ["import-missing"],
     [rule for rule in PLANTERS if rule.startswith("startup-")],
+    ["plugins-no-zip", "import-missing"],  # nobody knows what a broken zip would provide
 )
