@@ -1,4 +1,4 @@
-"""The findings for a person, for a machine, and as the table in docs/check.md."""
+"""The findings for a person and for a machine."""
 
 import json
 from itertools import groupby
@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from windtunnel.check.finding import Finding
-from windtunnel.check.rules import RULES, SECTIONS
+from windtunnel.check.rules import RULES
 
 COLOURS = {"error": "red", "warning": "yellow"}
 
@@ -34,19 +34,3 @@ def show(findings: list[Finding], out: Console) -> None:
     tally = counts(findings)
     mark = "[red]✗[/]" if tally["errors"] else "[green]✓[/]"
     out.print(f"{mark} {tally['errors']} errors, {tally['warnings']} warnings")
-
-
-def rule_tables() -> str:
-    """All rules as Markdown."""
-    lines: list[str] = []
-    for title, section in SECTIONS.items():
-        lines += ["", f"## {title}", "", "| rule | severity | what | what MWAA does | what to do |", "| --- " * 5 + "|"]
-        lines += [
-            " | ".join(["", f"`{one.id}`", one.severity, _cell(one.what), _cell(one.mwaa), _cell(one.do), ""]).strip()
-            for one in section
-        ]
-    return "\n".join(lines[1:])
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
