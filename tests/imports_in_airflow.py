@@ -1,4 +1,4 @@
-"""Tries the tables of `check` where Airflow is: python imports_in_airflow.py imports.toml. Prints what does not hold.
+"""Tries the tables of `check` where Airflow is: python imports_in_airflow.py "$(cat imports.toml)" prints what is wrong.
 
 It runs in Airflow's own environment, in which neither Windtunnel nor pytest is.
 """
@@ -8,7 +8,6 @@ import re
 import sys
 import tomllib
 import warnings
-from pathlib import Path
 
 
 def tried(path: str) -> list[str]:
@@ -51,6 +50,6 @@ def wrong(table: dict[str, dict[str, str]]) -> list[str]:
 
 
 if __name__ == "__main__":
-    problems = wrong(tomllib.loads(Path(sys.argv[1]).read_text()))
+    problems = wrong(tomllib.loads(sys.argv[1]))
     print("\n".join(problems) or "all lines hold")
     sys.exit(bool(problems))

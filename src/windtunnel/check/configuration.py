@@ -38,7 +38,17 @@ def findings(project: Project) -> Iterator[Finding]:
         yield Finding(name, tree.start_mark.line + 1, "option-syntax", f"expected a mapping, found {_kind(tree)}")
         return
     for key, value in tree.value:
-        yield from _option(name, key, value)
+        for one in _option(name, key, value):
+            if one.rule != "option-unknown" or not _is_used(project, str(key.value)):
+                yield one
+
+
+def _is_used(project: Project, option: str) -> bool:
+    """Whether the project reads the variable that the option becomes, as a private index's password."""
+    section, _, key = option.rpartition(".")
+    variable = f"AIRFLOW__{section}__{key}".upper().encode()
+    texts = [path.read_bytes() for path in (project.requirements, project.startup) if path.is_file()]
+    return any(variable in text for text in (*texts, *(source.content for source in project.sources)))
 
 
 def _kind(node: yaml.Node) -> str:
@@ -71,6 +81,8 @@ def judged(option: str) -> tuple[str, str, str]:
     """The rule that an option breaks, what to say and what to do; nothing when it is a good one."""
     airflow, mwaa = table("options"), table("mwaa")
     plain = next((option.removesuffix(end) for end in ENDS if option.removesuffix(end) in known()), option)
+    if plain in mwaa["refused"]:
+        return "option-refused", f"{option}: MWAA does not let it be set: {mwaa['refused'][plain]}", ""
     if plain in mwaa["forced"]:
         return "option-forced", f"{option}: MWAA sets it itself: {mwaa['forced'][plain]}", ""
     if plain in known() or option.rpartition(".")[0] in OPEN_SECTIONS:
@@ -93,4 +105,4 @@ def judged(option: str) -> tuple[str, str, str]:
 def known() -> set[str]:
     """All options as section.key: Airflow's, its providers' and MWAA's own."""
     options = {f"{section}.{key}" for section, keys in table("options")["options"].items() for key in keys}
-    return options | set(table("mwaa")["own"]) | set(table("mwaa")["forced"])
+    return options.union(*(table("mwaa")[kind] for kind in ("own", "forced", "refused")))

@@ -162,7 +162,7 @@ _STARTUP = (
         "startup-syntax",
         "error",
         "startup.sh is no valid shell script",
-        "The environment does not start, or an update is rolled back",
+        "bash stops there; MWAA logs it and goes on without what should follow",
         "correct the line",
     ),
     Rule(
@@ -204,7 +204,7 @@ _STARTUP = (
         "startup-fails",
         "error",
         "startup.sh fails in a container of its own",
-        "The environment does not start, or an update is rolled back",
+        "MWAA logs it and goes on without what the script should have done",
         "correct what its output names",
     ),
 )
@@ -220,7 +220,7 @@ _PLUGINS = (
         "plugins-no-zip",
         "error",
         "plugins.zip is no zip file, or is damaged",
-        "The environment does not start, or an update is rolled back",
+        "It cannot be unpacked: there are no plugins, and what imports them fails",
         "make it anew: ./windtunnel package",
     ),
     Rule(
@@ -359,6 +359,13 @@ _CONFIGURATION = (
         "An old name of an option",
         "It works, with a warning in the logs",
         "use the new name",
+    ),
+    Rule(
+        "option-refused",
+        "error",
+        "An option that MWAA does not let be set",
+        "The API and the console refuse it",
+        "take it out",
     ),
     Rule(
         "option-forced",

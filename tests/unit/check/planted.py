@@ -131,6 +131,7 @@ OPTIONS = {
     "option-unknown": ["core.NAME: 1  # <<\n", "OTHER.parallelism: 1  # <<\n", "core.paralelism: 4  # <<\n"],
     "option-removed": ["core.check_slas: true  # <<\n", "webserver.worker_class: x  # <<\n"],
     "option-renamed": ["webserver.base_url: x  # <<\n", "scheduler.dag_dir_list_interval: 60  # <<\n"],
+    "option-refused": ["core.multi_team: true  # <<\n", "triggerer.queues_enabled: true  # <<\n"],
     "option-forced": ["core.executor: LocalExecutor  # <<\n", "celery.worker_concurrency: 3  # <<\n"],
 }
 

@@ -85,3 +85,11 @@ def test_the_class_tells_how_many_dags_are_too_many(project: Path) -> None:
     (project / "dags/many.py").write_text("from airflow.sdk import DAG\n" + names)
     assert [one.rule for one in check(project, "mw1.small")] == ["dag-capacity"]
     assert check(project, "mw1.medium") == []
+
+
+def test_an_option_that_the_project_itself_reads_is_fine(project: Path) -> None:
+    with (project / "configuration-options.yaml").open("a") as file:
+        file.write("foo.user: me\nfoo.password: secret\n")
+    with (project / "requirements.txt").open("a") as file:
+        file.write("--extra-index-url https://${AIRFLOW__FOO__USER}:x@example.org/simple\n")
+    assert found(project) == {("configuration-options.yaml", 9, "option-unknown")}
