@@ -1,4 +1,4 @@
-"""Tries the tables of `check` where Airflow is: python imports_in_airflow.py "$(cat imports.toml)" prints what is wrong.
+"""Tries a table of `check` where Airflow is: python imports_in_airflow.py "$(cat imports.toml)" prints what is wrong.
 
 It runs in Airflow's own environment, in which neither Windtunnel nor pytest is.
 """

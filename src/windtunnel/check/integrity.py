@@ -63,7 +63,9 @@ def _decorated_id(source: Source, function: Function) -> str | None:
 
 
 def missing(project: Project) -> Iterator[Finding]:
-    """DAG files without a DAG, and @dag functions that nobody calls."""
+    """A project without dags/, DAG files without a DAG, and @dag functions that nobody calls."""
+    if not (project.folder / "dags").is_dir():
+        yield Finding("dags", 0, "dags-folder", f"expected a folder dags/ in {project.folder}, found none")
     imported = _imported(project)
     for source in project.dags:
         uncalled = list(_uncalled(source)) if source.module not in imported else []

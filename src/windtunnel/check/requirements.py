@@ -184,10 +184,9 @@ def _conflicts(project: Project, name: str) -> Iterator[Finding]:
 
 
 def gets_bundled(project: Project) -> bool:
-    """Whether MWAA adds its constraints: the text names none, in comments neither, and pip asks no folder alone."""
-    text = project.requirements.read_text(errors="replace")
-    alone = any(line.text.startswith("--no-index") for line in lines(project.requirements))
-    return not re.search(r"(^|\s|#)(-c|--constraint)[\s=]", text) and not alone
+    """Whether MWAA adds its constraints: the text names none, not even in a comment."""
+    text = project.requirements.read_text(errors="replace") if project.requirements.is_file() else ""
+    return not re.search(r"(^|\s|#)(-c|--constraint)[\s=]", text)
 
 
 def _own(project: Project) -> dict[str, tuple[Line, SpecifierSet]]:

@@ -36,6 +36,13 @@ _INTEGRITY = (
         "run `check` with Python 3.12 or newer",
     ),
     Rule(
+        "dags-folder",
+        "warning",
+        "The project has no folder dags/",
+        "It has no DAG to run",
+        "name the folder that holds dags/: ./windtunnel check --project DIR",
+    ),
+    Rule(
         "dag-missing",
         "warning",
         "A file in dags/ names Airflow and DAGs, and defines none",

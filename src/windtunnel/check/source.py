@@ -195,9 +195,10 @@ class _Import:
         for node in nodes:
             yield from self._step(node, sure)
 
-    def _step(self, node: ast.AST, sure: bool) -> Iterator[Step]:
+    def _step(self, node: ast.AST, sure: bool, is_callable: bool = True) -> Iterator[Step]:
         if isinstance(node, Function):
-            self._functions[node.name] = node
+            if is_callable:
+                self._functions[node.name] = node
             defaults = [*node.args.defaults, *(one for one in node.args.kw_defaults if one)]
             yield from self.steps([*node.decorator_list, *defaults], sure)
         elif isinstance(node, ast.If) and self._never(node.test):
@@ -206,7 +207,8 @@ class _Import:
             yield Step(node, sure)
             inside = sure and not isinstance(node, ast.If | ast.IfExp | ast.For | ast.While | ast.Try | ast.Match)
             for child in ast.iter_child_nodes(node):
-                yield from self._step(child, inside)
+                # A method is not called by its name alone.
+                yield from self._step(child, inside, not isinstance(node, ast.ClassDef))
             if isinstance(node, ast.Call):
                 yield from self._called(node, sure)
 

@@ -20,6 +20,7 @@ from windtunnel.package import archive
 from windtunnel.pip_for_mwaa import conflict, download, errors, last_lines
 from windtunnel.platform import AIRFLOW_HOME
 
+CONSTRAINTS = "packaged-constraints.txt"
 NOT_PACKED = ("__pycache__", ".git", "__MACOSX")
 OWN_WHEEL = (
     "build a wheel where MWAA's platform is: ./windtunnel shell worker, then `pip wheel --no-deps NAME`; put it into "
@@ -60,9 +61,11 @@ def package(folder: Path, output: Path, progress: Callable[[str], None] = _nothi
         _download(project, wheels, Path(temporary))
         found = sorted(wheels.glob("*.whl"))
         progress(f"zipping {len(found)} wheels")
-        archive.write(output / "plugins.zip", _plugins(project) | {path.name: path for path in found})
+        pins = pins_of([path.name for path in found])
+        held = {} if gets_bundled(project) else {CONSTRAINTS: "\n".join([*pins, ""]).encode()}
+        archive.write(output / "plugins.zip", _plugins(project) | held | {path.name: path for path in found})
     written = output / "packaged-requirements.txt"
-    written.write_text(requirements_of([path.name for path in found]))
+    written.write_text(requirements_of(pins, bool(held)))
     progress("installing without an index")
     verify(output / "plugins.zip", written)
     return Package(output / "plugins.zip", written, tuple(path.name for path in found), _size(output / "plugins.zip"))
@@ -108,26 +111,35 @@ def _plugins(project: Project) -> dict[str, bytes | Path]:
     return {path.as_posix(): root / path for path in paths if not set(path.parts) & set(NOT_PACKED)}
 
 
-def requirements_of(wheels: list[str]) -> str:
-    """The text of packaged-requirements.txt: every wheel by its exact version, and no index."""
-    pins = sorted({f"{name}=={version}" for name, version, *_ in map(parse_wheel_filename, wheels)})
-    return "\n".join([f"--find-links {AIRFLOW_HOME / 'plugins'}", "--no-index", *pins, ""])
+def pins_of(wheels: list[str]) -> list[str]:
+    """Every wheel by its exact version."""
+    return sorted({f"{name}=={version}" for name, version, *_ in map(parse_wheel_filename, wheels)})
+
+
+def requirements_of(pins: list[str], own_constraints: bool) -> str:
+    """The text of packaged-requirements.txt.
+
+    MWAA adds its bundled constraints to a file that names none. When the project chose its own, so does this file.
+    """
+    folder = AIRFLOW_HOME / "plugins"
+    named = [f"--constraint {folder / CONSTRAINTS}"] if own_constraints else []
+    return "\n".join([f"--find-links {folder}", "--no-index", *named, *pins, ""])
 
 
 def verify(plugins: Path, requirements: Path) -> None:
-    """Have pip take the packaged requirements for MWAA's platform from the zip alone.
+    """Have pip take the packaged requirements for MWAA's platform from the zip alone, held as MWAA holds them.
 
     Raises:
         NotPackaged: something is not in it.
     """
+    written = requirements.read_text()
+    held = [f"--constraint={path}" for path in (ESSENTIAL, *([] if CONSTRAINTS in written else [BUNDLED]))]
     with tempfile.TemporaryDirectory() as temporary:
         with zipfile.ZipFile(plugins) as made:
-            made.extractall(temporary, [name for name in made.namelist() if name.endswith(".whl")])
+            made.extractall(temporary, [it for it in made.namelist() if it.endswith(".whl") or it == CONSTRAINTS])
         file = Path(temporary) / "requirements.txt"
-        file.write_text(requirements.read_text().replace(str(AIRFLOW_HOME / "plugins"), temporary))
-        held = f"--constraint={ESSENTIAL}"
-        done = download(f"--dest={temporary}/installed", held, f"--requirement={file}", offline=True)
+        file.write_text(written.replace(str(AIRFLOW_HOME / "plugins"), temporary))
+        done = download(f"--dest={temporary}/installed", *held, f"--requirement={file}", offline=True)
     if done.returncode:
-        raise NotPackaged(
-            f"{plugins} does not install without an index:\n{last_lines(done)}", "./windtunnel check --resolve"
-        )
+        said = f"{plugins} does not install without an index:\n{last_lines(done)}"
+        raise NotPackaged(said, "./windtunnel check --resolve")

@@ -15,7 +15,7 @@ from windtunnel.check.startup import Trial
 
 REALISTIC = Path(__file__).parent / "realistic"
 #: Found by other means than by reading: each has a test of its own.
-ELSEWHERE = {"startup-fails", "requirement-unresolved", "syntax-unsure"}
+ELSEWHERE = {"dags-folder", "startup-fails", "requirement-unresolved", "syntax-unsure"}
 
 Found = set[tuple[str, int, str]]
 
@@ -60,6 +60,10 @@ def test_several_of_one_kind_are_all_found(project: Path, draw: random.Random) -
     rule = draw.choice(["queue", "dag-cycle", "import-removed", "write-outside-tmp", "variable-at-import", "syntax"])
     places = {(*PLANTERS[rule](project, draw), rule) for _ in range(20)}
     assert found(project) == places
+
+
+def test_a_folder_that_is_no_project_is_told(tmp_path: Path) -> None:
+    assert found(tmp_path) == {("dags", 0, "dags-folder")}
 
 
 def test_a_clean_project_has_no_finding() -> None:

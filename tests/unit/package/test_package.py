@@ -146,7 +146,13 @@ def test_the_constraints_hold_what_requirements_bring_along(index: Wheelhouse, p
     assert {"sqlalchemy==2.0.51", "boto3==1.43.56"} <= set(done.requirements.read_text().splitlines())
     (project / "own.txt").write_text("app==1.0\n")
     done = package(require(project, "-c own.txt", "app"), tmp_path / "out")
-    assert {"sqlalchemy==2.0.51", "boto3==9.0"} <= set(done.requirements.read_text().splitlines())
+    # Without a constraint of its own, MWAA would hold the packaged file to the bundled ones: boto3 would not install.
+    assert {
+        "sqlalchemy==2.0.51",
+        "boto3==9.0",
+        "--constraint /usr/local/airflow/plugins/packaged-constraints.txt",
+    } <= set(done.requirements.read_text().splitlines())
+    assert "packaged-constraints.txt" in members(done.plugins)
 
 
 def test_requirements_that_exclude_one_another_are_named(index: Wheelhouse, project: Path, tmp_path: Path) -> None:
