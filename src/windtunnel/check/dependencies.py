@@ -1,9 +1,11 @@
 """Circles among tasks, as far as the dependencies are written out: a >> b, set_downstream, chain, arguments.
 
-Only names that are bound once, outside of loops, count as tasks, so that a circle here is one in Airflow.
+Only names that are bound once count as tasks, and only statements that run once as dependencies, so that a circle here
+is one in Airflow.
 """
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise, product
@@ -71,15 +73,7 @@ class _Tasks:
         nodes = [node for statement in body for node in ast.walk(statement)]
         stored = [node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
         stored += [node.arg for node in nodes if isinstance(node, ast.arg)]
-        # In a loop, one binding stands for many tasks.
-        looped = {
-            name.id
-            for loop in nodes
-            if isinstance(loop, ast.For | ast.While | ast.ListComp | ast.If | ast.Try)
-            for name in ast.walk(loop)
-            if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)
-        }
-        self._names = {name for name in stored if stored.count(name) == 1} - looped
+        self._names = {name for name, times in Counter(stored).items() if times == 1}
         self._functions = {
             one.name
             for one in source.functions

@@ -4,6 +4,7 @@ import ast
 import re
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -114,19 +115,18 @@ class Source:
     def assigned(self) -> dict[str, ast.expr]:
         """Each name that the file binds once, by an assignment → its value."""
         values: dict[str, ast.expr] = {}
-        bound: list[str] = []
+        bound: Counter[str] = Counter()
         for node in self.nodes:
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                bound.append(node.id)
+                bound[node.id] += 1
             elif isinstance(node, ast.arg):
-                bound.append(node.arg)
+                bound[node.arg] += 1
             match node:
                 case ast.Assign(targets=[ast.Name(id=name)], value=value):
                     values[name] = value
                 case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
                     values[name] = value
-        once = {name for name in values if bound.count(name) == 1}
-        return {name: value for name, value in values.items() if name in once}
+        return {name: value for name, value in values.items() if bound[name] == 1}
 
     def resolved(self, node: ast.expr | None) -> ast.expr | None:
         """The value of a name that is bound once, or the node itself."""
