@@ -85,7 +85,7 @@ def why_refused(option: str) -> str:
     except ValueError as error:
         return str(error)
     row = options().get(option.lower())
-    if row and row.kind == "ignored":
+    if row and row.kind in ("ignored", "refused"):
         return row.why
     return "MWAA sets it itself" if row and row.kind == "forced" else ""
 

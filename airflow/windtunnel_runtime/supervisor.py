@@ -88,7 +88,8 @@ def _wanted(components: list[str]) -> dict[str, Callable[[], None]]:
 
 def _scheduler() -> dict[str, Callable[[], None]]:
     """MWAA's mwaa.triggerer_enabled leaves the triggerer out."""
-    triggerer = os.environ.get("TRIGGERER_ENABLED", "True").lower() == "true"
+    wanted = os.environ.get("AIRFLOW__MWAA__TRIGGERER_ENABLED") or os.environ.get("TRIGGERER_ENABLED", "True")
+    triggerer = wanted.lower() == "true"
     found = {name: _component(argv) for name, argv in SCHEDULER.items() if triggerer or name != "triggerer"}
     found["retention"] = retention.keep
     return found | ({"failure-callbacks": failure_callbacks.keep} if failure_callbacks.wanted() else {})

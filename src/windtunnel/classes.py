@@ -10,7 +10,10 @@ from windtunnel.errors import UsageError
 
 @dataclass(frozen=True)
 class EnvironmentClass:
-    """CPUs and memory (GiB) per container; `tasks` is what one worker runs at once, `workers` how many there may be."""
+    """CPUs and memory (GiB) per container, and what it is for.
+
+    `tasks`: what one worker runs at once. `workers`: how many there may be. `dags`: how many AWS advises.
+    """
 
     name: str
     worker: tuple[int, int]
@@ -18,6 +21,7 @@ class EnvironmentClass:
     webserver: tuple[int, int]
     database: tuple[int, int]
     tasks: int
+    dags: int
     workers: int = 10
 
     @property
@@ -60,12 +64,12 @@ class EnvironmentClass:
 CLASSES = {
     one.name: one
     for one in (
-        EnvironmentClass("mw1.micro", (1, 3), (1, 3), (1, 3), (2, 4), 3, workers=1),
-        EnvironmentClass("mw1.small", (1, 2), (1, 2), (1, 2), (2, 4), 5),
-        EnvironmentClass("mw1.medium", (2, 4), (2, 4), (1, 2), (2, 8), 10),
-        EnvironmentClass("mw1.large", (4, 8), (4, 8), (2, 4), (2, 8), 20),
-        EnvironmentClass("mw1.xlarge", (8, 24), (8, 24), (4, 12), (4, 32), 40),
-        EnvironmentClass("mw1.2xlarge", (16, 48), (16, 48), (8, 24), (8, 64), 80),
+        EnvironmentClass("mw1.micro", (1, 3), (1, 3), (1, 3), (2, 4), 3, 25, workers=1),
+        EnvironmentClass("mw1.small", (1, 2), (1, 2), (1, 2), (2, 4), 5, 50),
+        EnvironmentClass("mw1.medium", (2, 4), (2, 4), (1, 2), (2, 8), 10, 250),
+        EnvironmentClass("mw1.large", (4, 8), (4, 8), (2, 4), (2, 8), 20, 1000),
+        EnvironmentClass("mw1.xlarge", (8, 24), (8, 24), (4, 12), (4, 32), 40, 2000),
+        EnvironmentClass("mw1.2xlarge", (16, 48), (16, 48), (8, 24), (8, 64), 80, 4000),
     )
 }
 

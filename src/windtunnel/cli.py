@@ -22,7 +22,7 @@ from windtunnel.bench.command import app as bench
 from windtunnel.console import err, out, step
 from windtunnel.deployments import Change
 from windtunnel.doctor import diagnose
-from windtunnel.errors import MachineUnfit, UsageError, WindtunnelError
+from windtunnel.errors import MachineUnfit, RunFailed, UsageError, WindtunnelError
 from windtunnel.explain.table import rows as evidence_rows
 from windtunnel.settings import ROOT, EnvironmentFile
 from windtunnel.stack import Stack
@@ -35,6 +35,7 @@ app.add_typer(bench, name="bench")
 stack_name = os.environ.get("WINDTUNNEL_NAME", "windtunnel")
 
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+Project = Annotated[Path, typer.Option("--project", help="The project folder; the repository itself when left out.")]
 
 
 def _version(wanted: bool) -> None:
@@ -389,6 +390,54 @@ def _print_report(done: "Summary") -> None:
     out.print(f"  {counts}; {done.seconds:.1f} s")
     for path in done.files:
         out.print(f"  {path}", soft_wrap=True)
+
+
+@app.command()
+def check(
+    project: Project = ROOT,
+    environment_class: Annotated[str | None, typer.Option("--class", help="mw1.small, mw1.medium, …")] = None,
+    resolve: Annotated[bool, typer.Option("--resolve", help="Ask a package index whether all can be had.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Say what of a project MWAA would break, without a stack: DAGs, plugins, requirements, startup.sh, options.
+
+    Exits 1 when a finding is an error; warnings alone exit 0.
+
+    Example: [bold]./windtunnel check --project my_project --json[/]
+    """
+    from windtunnel.check import check, printing
+    from windtunnel.check.resolution import resolution
+
+    found = check(project, environment_class or stack().environment.value("ENVIRONMENT_CLASS"))
+    found += resolution(project) if resolve else []
+    if as_json:
+        print(printing.as_json(found))
+    else:
+        printing.show(found, out)
+    if errors := printing.counts(found)["errors"]:
+        raise RunFailed(f"{errors} errors in {project}", "docs/check.md has every rule")
+
+
+@app.command()
+def package(
+    project: Project = ROOT,
+    output: Annotated[
+        Path | None, typer.Option(help="Where the files go; build/ in the project when left out.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Make plugins.zip with wheels for MWAA of all requirements, and requirements that install from it offline.
+
+    Example: [bold]./windtunnel package --project my_project[/]
+    """
+    from windtunnel import package as packages
+
+    done = packages.package(project, output or project / "build", err.print)
+    if as_json:
+        print(json.dumps(asdict(done), indent=2, default=str))
+        return
+    out.print(f"[green]✓[/] {done.plugins}: {len(done.wheels)} wheels, {done.bytes / 1e6:.1f} MB")
+    out.print(f"[green]✓[/] {done.requirements}: installs from it without an index")
 
 
 @app.command("selftest", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from windtunnel import project_files
+from windtunnel.check.integrity import definitions
+from windtunnel.check.project import Project
 from windtunnel.deployments import Change, Deployment, Deployments
 from windtunnel.errors import RunFailed
 from windtunnel.project_files import PLUGINS, REQUIREMENTS, STARTUP
@@ -99,7 +101,7 @@ def deploy(project: Path, environment: Environment, deployments: Deployments, sa
     since = time.time()
     done, change = deployments.put(files | missing, project_files.options(project))
     say(f"{len(done.versions)} files, {_words(change)}")
-    return _follow(environment, document, done, change, since, _dag_files(files, change))
+    return _follow(environment, document, done, change, since, _dag_files(project, change))
 
 
 def roll_back(environment: Environment, deployments: Deployments, say: Callable[[str], None]) -> Deployed:
@@ -132,13 +134,11 @@ def _pins(document: dict[str, Any], done: Deployment) -> dict[str, Any]:
     return {name: value for name, value in wanted.items() if (document.get(name) or {}) != (value or {})}
 
 
-def _dag_files(files: Mapping[str, bytes], change: Change) -> list[str]:
-    """Of what changed, the files that Airflow will take for DAGs (core.dag_discovery_safe_mode)."""
-    new = [
-        key for key in (*change.added, *change.changed) if key.startswith(project_files.DAGS) and key.endswith(".py")
-    ]
-    looks = [key for key in new if b"dag" in files[key].lower() and b"airflow" in files[key].lower()]
-    return [key.removeprefix(project_files.DAGS) for key in looks]
+def _dag_files(project: Path, change: Change) -> list[str]:
+    """Of what changed, the files of which Airflow will have a DAG, or an import error."""
+    files = [source for source in Project(project).dags if source.name in {*change.added, *change.changed}]
+    surely = [one for one in files if one.is_dag_file and (one.unparsed or any(it.sure for it in definitions(one)))]
+    return [source.name.removeprefix(project_files.DAGS) for source in surely]
 
 
 def _words(change: Change) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from typer.main import get_command
 
 from windtunnel import alerts, classes, errors, images, metrics, settings
+from windtunnel.check import documentation as rules
 from windtunnel.settings import ROOT
 
 MADE = "Made from the tables in `src/windtunnel/`; `./windtunnel docs` writes it anew."
@@ -24,6 +25,7 @@ def all_of_them() -> dict[Path, str]:
         ROOT / "docs/command-line.md": command_line(),
         ROOT / "docs/metrics.md": metrics.documentation(),
         ROOT / "docs/alerts.md": alerts.documentation(),
+        ROOT / "docs/check.md": rules.documentation(),
         ROOT / "monitoring/statsd-exporter.yml": metrics.statsd_exporter(),
         ROOT / "monitoring/prometheus/rules/mwaa.yml": metrics.recording_rules(),
     }
@@ -57,14 +59,14 @@ def image_table() -> str:
 
 def class_table() -> str:
     """MWAA's environment classes as `up --class` sets them."""
-    head = "| class | worker | scheduler | web server | database | tasks per worker | parsing processes |"
+    head = "| class | worker | scheduler | web server | database | tasks per worker | parsing processes | DAGs |"
     rows = [
         f"| {one.name} | {_size(one.worker)} | {_size(one.scheduler)} | {_size(one.webserver)} | {_size(one.database)} "
-        f"| {one.tasks} | {one.parsing_processes} |"
+        f"| {one.tasks} | {one.parsing_processes} | {one.dags} |"
         for one in classes.CLASSES.values()
     ]
-    return "\n".join(["# Environment classes", "", MADE, "", "vCPU / GiB of each container.", "", head,
-                      "| --- " * 7 + "|", *rows, ""])  # fmt: skip
+    unit = "vCPU / GiB of each container; DAGs: as many as AWS advises."
+    return "\n".join(["# Environment classes", "", MADE, "", unit, "", head, "| --- " * 8 + "|", *rows, ""])
 
 
 def command_line() -> str:

@@ -15,6 +15,7 @@ WindtunnelError                    1
 ├── ImageFailed                    8   an image could not be had or built
 │   └── RegistryUnreachable       13   the image registry does not answer
 ├── QueryFailed                   21   Prometheus refuses a query
+├── NotPackaged                   22   requirements could not be had as wheels for MWAA
 └── BadInput                       9   the input data will not do
     ├── MissingObject             14   no such object in the bucket
     ├── TruncatedInput            15   the input ends too early
@@ -121,6 +122,12 @@ class QueryFailed(WindtunnelError):
     """Prometheus refuses a query."""
 
     exit_code = 21
+
+
+class NotPackaged(WindtunnelError):
+    """Requirements could not be had as wheels for MWAA."""
+
+    exit_code = 22
 
 
 class BadInput(WindtunnelError):

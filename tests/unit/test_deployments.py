@@ -16,6 +16,7 @@ from windtunnel.deployments import Change, Deployments
 from windtunnel.errors import MissingObject, RunFailed, UsageError
 
 BUCKET = "pipelines"
+DAG_FILE = "from airflow.sdk import DAG\n\nwith DAG('one'):\n    pass\n"
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def deployments(client: Any) -> Deployments:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    write(tmp_path, "dags/one.py", "from airflow.sdk import dag")
+    write(tmp_path, "dags/one.py", DAG_FILE)
     write(tmp_path, "dags/package/part.py", "1")
     write(tmp_path, "plugins/mine/operators.py", "2")
     write(tmp_path, "requirements.txt", "requests==2.32.0\n")

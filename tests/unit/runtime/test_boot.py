@@ -188,7 +188,7 @@ def test_an_installation_that_hangs_is_stopped(tmp_path: Path, monkeypatch: pyte
 def test_every_row_of_the_table_says_why_it_differs() -> None:
     assert len(options()) > 40
     for option in options().values():
-        assert option.kind in ("forced", "default", "computed", "ignored")
+        assert option.kind in ("forced", "refused", "default", "computed", "ignored", "own")
         assert option.why or (not option.here and option.kind != "ignored"), option.name
 
 
