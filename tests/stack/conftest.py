@@ -14,8 +14,8 @@ from windtunnel.settings import ROOT, EnvironmentFile
 from windtunnel.stack import Stack
 
 HERE = Path(__file__).parent
-# What a user sees first; then figures of the only run of a DAG that other tests run too.
-FIRST = ["test_up", "test_metrics", "test_rebuild_dashboard"]
+# What a user sees first; then figures of the only run of a DAG that other tests run too, and pictures of the same.
+FIRST = ["test_up", "test_metrics", "test_rebuild_dashboard", "test_dashboards", "test_report"]
 # What breaks the stack comes last, and what looks at its traces after it.
 LAST = ["test_task_memory", "test_alerts", "test_early_warning", "test_oom", "test_what_faults_show"]
 

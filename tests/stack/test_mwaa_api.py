@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from command_line import CommandLine
 from windtunnel.settings import ROOT
 from windtunnel.stack import Stack
+from windtunnel.wait import wait_until
 
 SECRET = "selftest/secret"
 
@@ -116,6 +117,6 @@ def test_a_role_that_may_not_read_secrets_fails_the_task(cli: CommandLine, secre
 
 def test_secrets_outlive_their_service(stack: Stack, secret: str) -> None:
     stack.run("restart", "aws")
-    stack.start()
+    wait_until(lambda: stack.container("aws").health == "healthy", "the service to be back", 60)
     found = client(stack, "secretsmanager", "aws-secrets").get_secret_value(SecretId=secret)
     assert found["SecretString"] == secret[::-1]

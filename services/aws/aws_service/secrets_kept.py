@@ -1,18 +1,23 @@
 """Secrets and parameters in a file, since moto keeps all in memory: what stands in Secrets Manager and SSM now.
 
 Values, descriptions, tags and ARNs are kept. Earlier versions, rotation and policies on secrets are not.
+
+moto's SSM loads its EC2, 110 MB: it is imported here only where there are parameters to restore, or moto has it already.
 """
 
 import json
 import logging
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.secretsmanager.models import FakeSecret, SecretsManagerBackend, secretsmanager_backends
-from moto.ssm.models import Parameter, SimpleSystemManagerBackend, ssm_backends
+
+if TYPE_CHECKING:
+    from moto.ssm.models import Parameter, SimpleSystemManagerBackend
 
 READS = ("Get", "List", "Describe", "BatchGet")
 Row = dict[str, Any]
@@ -91,6 +96,10 @@ def _restore_secret(row: Row) -> None:
 
 
 def _parameters() -> Iterator[Row]:
+    if "moto.ssm.models" not in sys.modules:
+        return
+    from moto.ssm.models import ssm_backends
+
     for region, backend in list(ssm_backends[DEFAULT_ACCOUNT_ID].items()):
         for name, versions in list(backend._parameters.items()):
             # Below /aws are AWS's public ones, of which moto has thousands; a name that was asked for in vain is empty.
@@ -98,7 +107,7 @@ def _parameters() -> Iterator[Row]:
                 yield _parameter(region, backend, versions[-1])
 
 
-def _parameter(region: str, backend: SimpleSystemManagerBackend, parameter: Parameter) -> Row:
+def _parameter(region: str, backend: "SimpleSystemManagerBackend", parameter: "Parameter") -> Row:
     encrypted = parameter.parameter_type == "SecureString"
     return {
         "region": region,
@@ -114,6 +123,8 @@ def _parameter(region: str, backend: SimpleSystemManagerBackend, parameter: Para
 
 
 def _restore_parameter(row: Row) -> None:
+    from moto.ssm.models import ssm_backends
+
     backend: SimpleSystemManagerBackend = ssm_backends[DEFAULT_ACCOUNT_ID][row["region"]]
     backend.put_parameter(
         row["name"],
