@@ -2,7 +2,7 @@
 
 Values, descriptions, tags and ARNs are kept. Earlier versions, rotation and policies on secrets are not.
 
-moto's SSM loads its EC2, 110 MB: it is imported here only where there are parameters to restore, or moto has it already.
+moto's SSM loads its EC2, 110 MB: it is imported only where there are parameters to restore, or moto has it already.
 """
 
 import json
