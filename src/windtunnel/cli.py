@@ -200,6 +200,8 @@ def status(as_json: Json = False) -> None:
         f"{state['name']}, {state['class']}, {state['images']} images; memory {state['memory_bytes'] / 1e6:,.0f} MB, "
         f"data {data / 1e6:,.0f} MB in {len(state['volumes'])} volumes"
     )
+    source = state["project"] if state["delivery"] == "project" else "its bucket (./windtunnel deploy)"
+    out.print(f"code from {source}", soft_wrap=True, markup=False)
     _print_boot_problems(state["boot_problems"])
 
 

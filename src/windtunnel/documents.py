@@ -7,7 +7,7 @@ from typing import Any
 
 from typer.main import get_command
 
-from windtunnel import alerts, classes, errors, images, metrics, settings
+from windtunnel import alerts, classes, differences, errors, images, metrics, settings
 from windtunnel.check import documentation as rules
 from windtunnel.settings import ROOT
 
@@ -22,6 +22,7 @@ def all_of_them() -> dict[Path, str]:
         ROOT / "docs/exit-codes.md": exit_codes(),
         ROOT / "docs/images.md": image_table(),
         ROOT / "docs/classes.md": class_table(),
+        ROOT / "docs/differences.md": differences.documentation(),
         ROOT / "docs/command-line.md": command_line(),
         ROOT / "docs/metrics.md": metrics.documentation(),
         ROOT / "docs/alerts.md": alerts.documentation(),

@@ -192,6 +192,8 @@ class Stack:
         return {
             "name": self.name,
             "class": self.environment.value("ENVIRONMENT_CLASS"),
+            "delivery": self.environment.value("DELIVERY"),
+            "project": str(self.environment.project),
             "images": "source" if "source.yml" in self.environment.value("COMPOSE_FILE") else "official",
             "memory_bytes": sum(service.memory_bytes for service in services),
             "urls": self.urls(),
