@@ -40,7 +40,7 @@ class Boot:
 
     def run(self) -> None:
         """All steps; those with nothing to do are free."""
-        if os.environ.get("DELIVERY") == "bucket":
+        if os.environ.get("WINDTUNNEL_DELIVERY") == "bucket":
             self._fetch()
         self._note("", user_plugins.install(self._code, HOME / "plugins"))
         if _has(self._code / "startup.sh"):
@@ -56,7 +56,7 @@ class Boot:
         import boto3
 
         self._code = FETCHED
-        self.problems += pinned.fetch(DOCUMENT, os.environ["BUCKET"], boto3.client("s3"), FETCHED)
+        self.problems += pinned.fetch(DOCUMENT, os.environ["WINDTUNNEL_BUCKET"], boto3.client("s3"), FETCHED)
 
     def _start(self) -> None:
         ran = startup_script.run(self._code / "startup.sh", self.environment.variables)

@@ -1,8 +1,8 @@
 """Brings the project into the Airflow containers: DAGs at once and for good, the rest for their next start.
 
 Each Airflow container has DAGs of its own, as in MWAA, where a DAG may write beside its module. What a container made
-itself is left alone; what was delivered follows the source. The source is the project's folder, or with DELIVERY=bucket
-the environment's bucket, as in MWAA. Of a folder, plugins, requirements, the startup script and options go into one
+itself is left alone; what was delivered follows the source. The source is the project's folder, or with
+WINDTUNNEL_DELIVERY=bucket the environment's bucket, as in MWAA. Of a folder, plugins, requirements, the startup script and options go into one
 folder, `code`, which each container reads when it starts; of a bucket, each fetches them itself
 (windtunnel_runtime.boot).
 """
@@ -120,7 +120,7 @@ Delivery = tuple[Source, list[Place]]
 def main() -> None:
     """Deliver once (`--once`), or go on until SIGTERM."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    from_bucket = os.environ.get("DELIVERY") == "bucket"
+    from_bucket = os.environ.get("WINDTUNNEL_DELIVERY") == "bucket"
     deliveries = _of_bucket() if from_bucket else _of_project()
     over = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -140,7 +140,7 @@ def _of_project() -> list[Delivery]:
 def _of_bucket() -> list[Delivery]:
     import boto3
 
-    return [_dags(Prefix(boto3.client("s3"), os.environ["BUCKET"], "dags"))]
+    return [_dags(Prefix(boto3.client("s3"), os.environ["WINDTUNNEL_BUCKET"], "dags"))]
 
 
 def _dags(source: Source) -> Delivery:

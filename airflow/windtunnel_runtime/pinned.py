@@ -8,6 +8,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
+
 # Each object's path and version in the document, and its file here.
 PINNED = {
     "plugins.zip": ("PluginsS3Path", "PluginsS3ObjectVersion"),
@@ -21,10 +23,16 @@ def fetch(document_file: Path, bucket: str, client: Any, code: Path) -> list[str
     """Fill the folder `code` anew; what could not be fetched, each with the reason."""
     shutil.rmtree(code, ignore_errors=True)
     code.mkdir(parents=True)
-    document = json.loads(document_file.read_text())["document"]
+    document = json.loads(_written(document_file))["document"]
     # JSON is YAML.
     (code / OPTIONS).write_text(json.dumps(document.get("AirflowConfigurationOptions") or {}))
     return [problem for file in PINNED if (problem := _fetch(document, file, bucket, client, code))]
+
+
+@retry(retry=retry_if_exception_type(FileNotFoundError), stop=stop_after_delay(120), wait=wait_fixed(0.5))
+def _written(document_file: Path) -> str:
+    """The service that writes it first may be starting at this moment."""
+    return document_file.read_text()
 
 
 def _fetch(document: dict[str, Any], file: str, bucket: str, client: Any, code: Path) -> str:
