@@ -1,8 +1,8 @@
 """Brings the project into the Airflow containers: DAGs at once and for good, the rest for their next start.
 
 Each Airflow container has DAGs of its own, as in MWAA, where a DAG may write beside its module. What a container made
-itself is left alone; what was delivered follows the source. The source is the project's folder, or with
-WINDTUNNEL_DELIVERY=bucket the environment's bucket, as in MWAA. Of a folder, plugins, requirements, the startup script and options go into one
+itself is left alone; what was delivered follows the source: the project's folder, or, with WINDTUNNEL_DELIVERY=bucket,
+the environment's bucket as in MWAA. Of a folder, plugins, requirements, the startup script and options go into one
 folder, `code`, which each container reads when it starts; of a bucket, each fetches them itself
 (windtunnel_runtime.boot).
 """

@@ -146,7 +146,8 @@ def _host_is_gone(evidence: Evidence) -> bool:
 def _no_host(evidence: Evidence) -> str:
     return (
         f"Airflow has it for running, but its worker {task_of(evidence).host} is gone: once its heartbeat has been "
-        f"missing for {HEARTBEAT_TIMEOUT} s, the scheduler retries or fails it."
+        f"missing for {HEARTBEAT_TIMEOUT} s, or what scheduler.task_instance_heartbeat_timeout says, the scheduler "
+        "retries or fails it."
     )
 
 
