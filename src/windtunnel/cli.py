@@ -14,6 +14,7 @@ from python_on_whales import DockerException
 from rich.markup import escape
 from rich.table import Table
 
+from windtunnel import backup as backups
 from windtunnel import deploy as deploying
 from windtunnel import destinations, engine, runs, scaffold_project, selftest
 from windtunnel import explain as explanation
@@ -178,6 +179,28 @@ def down(
     Example: [bold]./windtunnel down --volumes[/]
     """
     stack().down(volumes)
+
+
+@app.command()
+def backup(archive: Annotated[Path, typer.Argument(help="The file to write, a .tar.gz.")]) -> None:
+    """Write databases, buckets, secrets and logs into one file; the stack is stopped meanwhile.
+
+    Example: [bold]./windtunnel backup before-upgrade.tar.gz[/]
+    """
+    with step("backup") as now:
+        made = backups.backup(stack(), archive)
+        now.result = f"{archive}, {archive.stat().st_size / 1e6:,.0f} MB: {', '.join(made.volumes)}"
+
+
+@app.command()
+def restore(archive: Annotated[Path, typer.Argument(help="A file that `backup` wrote.")]) -> None:
+    """Make the data of a stack that has none what a backup has; then start it with `up`.
+
+    Example: [bold]./windtunnel restore before-upgrade.tar.gz[/]
+    """
+    with step("restore") as now:
+        found = backups.restore(stack(), archive)
+        now.result = f"as of {found.at}: {', '.join(found.volumes)}; now: ./windtunnel --name {stack_name} up --no-demo"
 
 
 @app.command()

@@ -60,6 +60,11 @@ class Stack:
         file = ["--env-file", str(self.environment.path)] if self.environment.path.exists() else []
         return ["docker", "compose", "--project-name", self.name, *file]
 
+    @property
+    def images(self) -> str:
+        """Which images its data was written by: official or source."""
+        return "source" if "source.yml" in self.environment.value("COMPOSE_FILE") else "official"
+
     def run(self, *arguments: str, help: str = "") -> str:
         """Run a compose verb and return what it prints.
 
@@ -194,7 +199,7 @@ class Stack:
             "class": self.environment.value("ENVIRONMENT_CLASS"),
             "delivery": self.environment.value("DELIVERY"),
             "project": str(self.environment.project),
-            "images": "source" if "source.yml" in self.environment.value("COMPOSE_FILE") else "official",
+            "images": self.images,
             "memory_bytes": sum(service.memory_bytes for service in services),
             "urls": self.urls(),
             "services": [asdict(service) for service in services],
