@@ -80,7 +80,7 @@ def page(worked: CommandLine, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def summary(cli: CommandLine, path: Path, *more: str) -> Any:
-    return cli.json("report", "--since", "15m", "--output", str(path), *more)
+    return cli.json("report", "--since", "30m", "--output", str(path), *more)
 
 
 def test_every_panel_has_data_but_those_that_need_a_fault(page: Path) -> None:
