@@ -39,10 +39,10 @@ def mwaa(stack: Stack) -> Any:
 @pytest.fixture
 def secret(stack: Stack) -> Iterator[str]:
     """The name of a secret, whose value is its name reversed."""
-    secrets = client(stack, "secretsmanager", "aws-secrets")
-    secrets.create_secret(Name=SECRET, SecretString=SECRET[::-1])
+    client(stack, "secretsmanager", "aws-secrets").create_secret(Name=SECRET, SecretString=SECRET[::-1])
     yield SECRET
-    secrets.delete_secret(SecretId=SECRET, ForceDeleteWithoutRecovery=True)
+    # Asked anew: a service that was restarted has another port.
+    client(stack, "secretsmanager", "aws-secrets").delete_secret(SecretId=SECRET, ForceDeleteWithoutRecovery=True)
 
 
 @pytest.fixture
