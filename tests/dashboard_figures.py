@@ -13,7 +13,6 @@ from statistics import mean, median
 
 from dashboard_panels import Shown, place
 from dashboard_run import DAG, HOLD, Ran, step_before
-from windtunnel.classes import CLASSES
 from windtunnel.prometheus import SCRAPE_SECONDS
 
 # tests/stack/dags/selftest_dashboards.py
@@ -22,8 +21,8 @@ BUSY_SECONDS, GROWTH, WAIT_SECONDS = 40, 2_000_000, 40
 # Six that hold, two that are busy, and one each of grow, move, fail_once and wait.
 TASKS = HOLDING + 2 + 4
 
-# Of the executor (of mw1.small) and of the pool.
-PARALLELISM, POOL = CLASSES["mw1.small"].parallelism, 128
+# Of the executor (tests/stack/project/configuration-options.yaml) and of the pool.
+PARALLELISM, POOL = 32, 128
 FILE = "selftest/selftest_dashboards.py"
 MB, GIB = 1e6, 2.0**30
 # By so much a rate is wrong about what comes at once: its window has three or four scrapes, and a counter that was near
