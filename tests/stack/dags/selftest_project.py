@@ -6,8 +6,8 @@ from pathlib import Path
 from airflow.sdk import dag, task
 from greetings.operators import GreetOperator
 
-# As people do on MWAA with settings from a bucket: written when the module is imported, beside it; whole or not at all, as
-# boto3 downloads, since other tasks import it at the same moment.
+# As people do on MWAA with settings from a bucket: written when the module is imported, beside it; whole or not at all,
+# as boto3 downloads, since other tasks import it at the same moment.
 SETTINGS = Path(__file__).with_name("selftest_downloaded_settings.py")
 partial = SETTINGS.with_suffix(f".{os.getpid()}")
 partial.write_text("WHO = 'world'\n")
