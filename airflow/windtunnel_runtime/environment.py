@@ -26,10 +26,6 @@ class Option:
     here: str = ""
     why: str = ""
 
-    @property
-    def variable(self) -> str:
-        return variable(self.name)
-
 
 @dataclass
 class Environment:

@@ -7,9 +7,8 @@ from urllib.parse import parse_qs
 
 from windtunnel_runtime import mwaa_tokens
 
-SESSION = (
-    12 * 3600
-)  # seconds: https://docs.aws.amazon.com/mwaa/latest/userguide/access-mwaa-apache-airflow-rest-api.html
+# Seconds: https://docs.aws.amazon.com/mwaa/latest/userguide/access-mwaa-apache-airflow-rest-api.html
+SESSION = 12 * 3600
 # The address that MWAA's console opens has the token behind its `#`, which a browser keeps to itself.
 PAGE = """<!doctype html><title>Airflow</title><p id="said">Logging in…</p><script>
 fetch("/pluginsv2/aws_mwaa/login", {method: "POST", body: new URLSearchParams({token: location.hash.slice(1)})})

@@ -6,6 +6,7 @@ The same for the stack and for a real account: S3 and MWAA's API are asked by bo
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,4 @@ def _words(change: Change) -> str:
 
 
 def _epoch(at: str) -> float:
-    from datetime import datetime
-
     return datetime.fromisoformat(at).timestamp()

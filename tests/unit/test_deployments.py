@@ -6,27 +6,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
+from versioned_bucket import BUCKET, versioned_bucket
 from windtunnel import project_files
 from windtunnel.deploy import Environment, deploy, roll_back
 from windtunnel.deployments import Change, Deployments
 from windtunnel.errors import MissingObject, RunFailed, UsageError
 
-BUCKET = "pipelines"
 DAG_FILE = "from airflow.sdk import DAG\n\nwith DAG('one'):\n    pass\n"
 
 
 @pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws():
-        client = boto3.client("s3", region_name="us-east-1")
-        client.create_bucket(Bucket=BUCKET)
-        client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+def client() -> Iterator[Any]:
+    with versioned_bucket() as client:
         yield client
 
 
