@@ -5,6 +5,7 @@ that they follow the secrets.
 """
 
 import hashlib
+import json
 from pathlib import Path
 
 import psycopg
@@ -15,6 +16,8 @@ from windtunnel_runtime import seed
 
 PROJECT = Path("/mnt/project")
 SECRETS = Path("/run/secrets/init")
+# There with TLS only: compose/tls.yml.
+CA = SECRETS / "ca.crt"
 
 # Role → (its database, the file with its password). Each role owns its database and sees no other.
 ROLES = {
@@ -72,6 +75,7 @@ def _secret(name: str) -> str:
 @retry(retry=retry_if_exception_type(psycopg.OperationalError), stop=stop_after_delay(120), wait=wait_fixed(0.2))
 def _connect_to_server(database: str = "postgres") -> psycopg.Connection:
     dsn = f"host=postgres dbname={database} user=postgres password={_secret('postgres-password')}"
+    dsn += f" sslmode=verify-full sslrootcert={CA}" if CA.exists() else ""
     return psycopg.connect(dsn, autocommit=True, connect_timeout=5)
 
 
@@ -99,6 +103,7 @@ def _wanted_fingerprint() -> str:
     from importlib.metadata import version
 
     text = version("apache-airflow-core") + version("apache-airflow-providers-fab") + Path(__file__).read_text()
+    text += CA.read_text() if CA.exists() else ""
     text += "".join(file.read_text() for file in seed.files(PROJECT))
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -133,22 +138,24 @@ def _ensure_admin(password: str) -> None:
 
 
 def _ensure_connections() -> None:
+    """The warehouse's connection as it is there already, but for TLS."""
     from airflow.models import Connection
     from airflow.utils.session import create_session
 
+    verified = {"sslmode": "verify-full", "sslrootcert": "/run/secrets/airflow/ca.crt"}
     with create_session() as session:
-        if not session.query(Connection).filter_by(conn_id="warehouse").first():
-            session.add(
-                Connection(
-                    conn_id="warehouse",
-                    conn_type="postgres",
-                    host="postgres",
-                    login="warehouse",
-                    password=_secret("warehouse-password"),
-                    schema="warehouse",
-                    port=5432,
-                )
-            )
+        warehouse = session.query(Connection).filter_by(conn_id="warehouse").first() or Connection(
+            conn_id="warehouse",
+            conn_type="postgres",
+            host="postgres",
+            login="warehouse",
+            password=_secret("warehouse-password"),
+            schema="warehouse",
+            port=5432,
+        )
+        others = dict(warehouse.extra_dejson.items() - verified.items())
+        warehouse.set_extra(json.dumps(others | (verified if CA.exists() else {})))
+        session.add(warehouse)
 
 
 if __name__ == "__main__":

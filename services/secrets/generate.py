@@ -21,6 +21,8 @@ from pathlib import Path
 import execution_role
 import minio_policy
 
+# Set, the services speak TLS: compose/tls.yml.
+TLS = "WINDTUNNEL_TLS"
 ROOT = Path("/run/secrets")
 STORE = ROOT / "store" / "values.json"
 ROLE = Path("/etc/windtunnel/execution-role.json")
@@ -55,7 +57,7 @@ VALUES: dict[str, Callable[[], str]] = {
 }
 
 AIRFLOW_DB = "airflow:{airflow_db_password}@postgres:5432/airflow"
-TASK_MEMORY_DSN = "host=postgres dbname=warehouse user=task_memory password={task_memory_password}"
+TASK_MEMORY_DSN = "host=postgres dbname=warehouse user=task_memory password={task_memory_password}{libpq_tls}"
 
 FILES: dict[str, dict[str, str]] = {
     # All Airflow containers, workers and so DAGs included.
@@ -105,11 +107,24 @@ FILES: dict[str, dict[str, str]] = {
     "mwaa": {"token-secret": "{mwaa_token_secret}"},
 }
 
+# With TLS: whom a group trusts, and what its server shows.
+TLS_FILES: dict[str, dict[str, str]] = {
+    **{group: {"ca.crt": "{ca_certificate}"} for group in ("airflow", "init", "task-memory", "monitoring", "mwaa")},
+    "control": {"webserver.crt": "{webserver_certificate}{ca_certificate}", "webserver.key": "{webserver_key}"},
+    "postgres": {"server.crt": "{postgres_certificate}{ca_certificate}", "server.key": "{postgres_key}"},
+}
+# Postgres takes a key that nobody else can read; the id is that of `postgres` in its official image, and in ours.
+POSTGRES_UID = 999
+
 
 def values() -> dict[str, str]:
     """The stored values, with those that are missing made and stored."""
     stored = json.loads(STORE.read_text()) if STORE.exists() else {}
     missing = {name: make() for name, make in VALUES.items() if name not in stored}
+    if os.environ.get(TLS):
+        import certificates
+
+        missing |= certificates.issue(stored, os.environ["WINDTUNNEL_NAME"])
     if missing:
         _write(STORE, json.dumps(stored | missing, indent=2), mode=0o400)
     return stored | missing
@@ -118,8 +133,23 @@ def values() -> dict[str, str]:
 def hand_out(known: dict[str, str]) -> None:
     """Write each group's files. They are world-readable on purpose: the volume's mounts say who can read them."""
     for group, files in FILES.items():
+        # Who mounts `control` mounts `airflow` too.
+        ca = ROOT / ("airflow" if group == "control" else group) / "ca.crt"
+        libpq_tls = f" sslmode=verify-full sslrootcert={ca}" if os.environ.get(TLS) else ""
         for name, template in files.items():
-            _write(ROOT / group / name, template.format(**known), mode=0o444)
+            _write(ROOT / group / name, template.format(**known, libpq_tls=libpq_tls), mode=0o444)
+
+
+def hand_out_certificates(known: dict[str, str]) -> None:
+    """Write what TLS needs; without TLS, take it away, as containers tell by it what to trust."""
+    for group, files in TLS_FILES.items():
+        for name, template in files.items():
+            if os.environ.get(TLS):
+                private = name == "server.key"
+                owner = POSTGRES_UID if private else None
+                _write(ROOT / group / name, template.format(**known), mode=0o400 if private else 0o444, owner=owner)
+            else:
+                (ROOT / group / name).unlink(missing_ok=True)
 
 
 def hand_out_role(file: Path) -> None:
@@ -142,7 +172,7 @@ def fingerprints() -> dict[str, str]:
     return {str(path.relative_to(ROOT)): hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in files}
 
 
-def _write(path: Path, text: str, mode: int) -> None:
+def _write(path: Path, text: str, mode: int, owner: int | None = None) -> None:
     """Replace `path` in one step, so that no reader sees half a secret; leave it alone when it is right already."""
     if path.exists() and path.read_text() == text:
         return
@@ -152,6 +182,8 @@ def _write(path: Path, text: str, mode: int) -> None:
     partial.touch(mode=0o600)
     partial.write_text(text)
     partial.chmod(mode)
+    if owner is not None:
+        os.chown(partial, owner, owner)
     partial.replace(path)
 
 
@@ -159,7 +191,9 @@ def main() -> None:
     """Run the verb of the command line."""
     match sys.argv[1:]:
         case []:
-            hand_out(values())
+            known = values()
+            hand_out(known)
+            hand_out_certificates(known)
             try:
                 hand_out_role(ROLE)
             except execution_role.Malformed as error:

@@ -6,6 +6,7 @@ says; a DAG whose file is gone is still there, as `is_stale`, and cannot be trig
 """
 
 import json
+import ssl
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import datetime
@@ -105,6 +106,7 @@ class AirflowAPI:
     Every method raises StackNotRunning if Airflow cannot be reached or answers 5xx (a GET is tried three times,
     `retry_pause` seconds apart, unless it let ANSWER_TIMEOUT pass), UsageError if Airflow refuses the login, and
     WindtunnelError for any other refusal.
+    `authority` is the certificate, as a PEM text, that signs an https address's; empty: the public ones do.
     `transport` is for tests.
     """
 
@@ -114,12 +116,19 @@ class AirflowAPI:
         user: str,
         password: str,
         *,
+        authority: str = "",
         transport: httpx.BaseTransport | None = None,
         retry_pause: float = 0.5,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         # Airflow is on this machine: a proxy out of the environment would only be in the way.
-        self._http = httpx.Client(base_url=self.base_url, timeout=ANSWER_TIMEOUT, transport=transport, trust_env=False)
+        self._http = httpx.Client(
+            base_url=self.base_url,
+            timeout=ANSWER_TIMEOUT,
+            transport=transport,
+            trust_env=False,
+            verify=ssl.create_default_context(cadata=authority) if authority else True,
+        )
         self._auth = _Login(f"{self.base_url}/auth/token", user, password)
         self._retry_pause = retry_pause
 

@@ -105,6 +105,17 @@ def up(
         str | None,
         typer.Option(help="Where Airflow's code is from: project, the folder, or bucket, as in MWAA."),
     ] = None,
+    tls: Annotated[
+        bool | None, typer.Option("--tls/--no-tls", help="HTTPS for the web server, TLS to Postgres; remembered.")
+    ] = None,
+    aws_profile: Annotated[
+        str | None,
+        typer.Option(help="S3 and secrets of a profile of your AWS account; remembered, '' for the local ones again."),
+    ] = None,
+    git: Annotated[
+        str | None,
+        typer.Option(help="A git repository to take DAGs from too; remembered, '' for none again."),
+    ] = None,
     light: Annotated[bool, typer.Option("--light", help="No monitoring, one worker of two slots.")] = False,
     demo: Annotated[bool, typer.Option("--demo/--no-demo", help="Rebuild the sample database at the end.")] = True,
     source: Annotated[str | None, typer.Option(help="Your own PubMed XML: a file, or an s3:// address.")] = None,
@@ -115,8 +126,9 @@ def up(
     Example: [bold]./windtunnel up --class mw1.medium --no-demo[/]
     """
     this = stack()
-    bring_up.up(this, bring_up.Options(images, environment_class, light, shape, delivery))
-    job = bring_up.main_job(this, source, timeout) if demo else None
+    bring_up.up(this, bring_up.Options(images, environment_class, light, shape, delivery, tls, aws_profile, git))
+    # The sample is never put into a bucket of the user's account.
+    job = bring_up.main_job(this, source, timeout) if demo and not this.environment.value("REAL_AWS_PROFILE") else None
     _summary(this, job)
 
 
@@ -127,6 +139,8 @@ def _summary(this: Stack, job: bring_up.Job | None) -> None:
         out.print(f"  {service:<14} {url}")
     _print_boot_problems(this.boot_problems())
     out.print("  passwords      ./windtunnel credentials")
+    if this.authority:
+        out.print(f"  authority      {this.authority_file}", soft_wrap=True)
 
 
 def _print_job(job: bring_up.Job) -> None:

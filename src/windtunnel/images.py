@@ -77,7 +77,7 @@ def refuse_to_switch(mode: Mode, environment: EnvironmentFile, volumes: bool) ->
 def record(mode: Mode, environment: EnvironmentFile, overlays: Sequence[str]) -> None:
     """Write mode and shape into the environment file, so that plain `docker compose` uses them too."""
     files = [BASE] + [SOURCE] * (mode == "source") + [*overlays]
-    grafana = mode == "source" and overlays != LIGHT and docker.image.exists(environment.value("GRAFANA_IMAGE"))
+    grafana = mode == "source" and LIGHT[-1] not in overlays and docker.image.exists(environment.value("GRAFANA_IMAGE"))
     environment.record(COMPOSE_FILE=":".join(files), COMPOSE_PROFILES="grafana" if grafana else "")
 
 

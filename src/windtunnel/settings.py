@@ -48,6 +48,14 @@ _ENVIRONMENT = (
         "path",
         "the IAM policy of the execution role: what tasks may do with secrets, parameters and the bucket",
     ),
+    Setting("WINDTUNNEL_TLS", "", "on or empty", "HTTPS for the web server, TLS to Postgres; `up --tls` sets it"),
+    Setting("REAL_AWS_PROFILE", "", "profile", "S3 and secrets of this AWS profile; `up --aws-profile` sets it"),
+    Setting("AWS_FOLDER", "~/.aws", "path", "where that profile is; `up` writes it out in full"),
+    Setting("GIT_REPOSITORY", "", "URL", "a git repository to take DAGs from too; `up --git` sets it"),
+    Setting("GIT_BRANCH", "main", "branch or tag", "what of that repository is live"),
+    Setting("GIT_FOLDER", "dags", "path", "where in that repository its DAGs are; . is the repository itself"),
+    Setting("GIT_CONNECTION", "git_default", "connection id", "of type git, with the key or token if one is asked for"),
+    Setting("GIT_REFRESH_INTERVAL", "10", "seconds", "until a push is seen"),
     Setting("S3_ENDPOINT_URL", "http://minio:9000", "URL", "the S3 service that Airflow and its tasks talk to"),
 )
 _AIRFLOW = (

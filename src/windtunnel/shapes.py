@@ -1,4 +1,6 @@
-"""Which of MWAA's components share a container, each shape by its overlays of the compose file."""
+"""Which overlays of the compose file an environment has: by which components share a container, and by its settings."""
+
+from collections.abc import Mapping
 
 from windtunnel.classes import CLASSES
 from windtunnel.errors import UsageError
@@ -8,6 +10,12 @@ SHAPES = {
     "hybrid": ("compose/hybrid.yml",),
     "shared": ("compose/shared.yml",),
     "unit": ("compose/unit.yml",),
+}
+# What a setting adds to any shape: the setting, and its overlay.
+ADDITIONS = {
+    "WINDTUNNEL_TLS": "compose/tls.yml",
+    "REAL_AWS_PROFILE": "compose/aws-profile.yml",
+    "GIT_REPOSITORY": "compose/git.yml",
 }
 LIGHT = (*SHAPES["unit"], "compose/light.yml")
 
@@ -26,6 +34,11 @@ def overlays(shape: str | None, environment_class: str, light: bool) -> tuple[st
     if name not in SHAPES:
         raise UsageError(f"shape {name!r}: expected one of {', '.join(SHAPES)}")
     return SHAPES[name]
+
+
+def additions(settings: Mapping[str, str]) -> tuple[str, ...]:
+    """The overlays that settings ask for."""
+    return tuple(overlay for setting, overlay in ADDITIONS.items() if settings[setting])
 
 
 def has_tasks(files: str) -> str:

@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from python_on_whales import docker
@@ -135,7 +136,26 @@ class Stack:
 
     def urls(self) -> dict[str, str]:
         """The addresses of the services that run, for this machine's own programs."""
-        return {service: f"{PUBLISHED[service][2]}://127.0.0.1:{port}" for service, port in self.ports().items()}
+        schemes = {service: scheme for service, (_, _, scheme) in PUBLISHED.items()}
+        schemes |= {"webserver": "https"} if self.authority else {}
+        return {service: f"{schemes[service]}://127.0.0.1:{port}" for service, port in self.ports().items()}
+
+    @property
+    def authority(self) -> str:
+        """The certificate, as a PEM text, of who signs the web server's; empty without TLS."""
+        return self.secrets["ca_certificate"] if self.environment.value("WINDTUNNEL_TLS") else ""
+
+    @property
+    def authority_file(self) -> Path:
+        """Where `write_authority` writes it."""
+        return ROOT / f"certs/{self.name}-ca.crt"
+
+    def write_authority(self) -> None:
+        """Put it where a browser or a script can be told to trust it; take it away without TLS."""
+        if self.authority:
+            self.authority_file.write_text(self.authority)
+        else:
+            self.authority_file.unlink(missing_ok=True)
 
     def url(self, service: str) -> str:
         """The address of one service.
@@ -183,7 +203,8 @@ class Stack:
 
     def api(self) -> AirflowAPI:
         """A client of this stack's Airflow, as its admin."""
-        return AirflowAPI(self.url("webserver"), "admin", self.secrets["admin_password"])
+        password = self.secrets["admin_password"]
+        return AirflowAPI(self.url("webserver"), "admin", password, authority=self.authority)
 
     def services(self) -> list[Service]:
         """Every service with its state and what it uses now."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from python_on_whales import docker
 
-from windtunnel import engine, images, sample, shapes
+from windtunnel import aws_profile, engine, images, sample, shapes
 from windtunnel.classes import environment_class
 from windtunnel.console import Step, step
 from windtunnel.engine import Engine
@@ -30,6 +30,9 @@ LIGHT = {
 }
 
 
+GIT_IMAGE = "windtunnel-airflow-git:3.3.1"
+
+
 @dataclass(frozen=True)
 class Options:
     """What the user asked of `up`."""
@@ -39,6 +42,9 @@ class Options:
     light: bool = False
     shape: str | None = None
     delivery: str | None = None
+    tls: bool | None = None
+    aws_profile: str | None = None
+    git: str | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ def up(stack: Stack, options: Options) -> None:
     size = environment_class(options.environment_class or stack.environment.value("ENVIRONMENT_CLASS"))
     if options.delivery not in (None, "project", "bucket"):
         raise UsageError(f"--delivery {options.delivery}: expected project or bucket")
-    overlays = shapes.overlays(options.shape, size.name, options.light)
+    shape = shapes.overlays(options.shape, size.name, options.light)
     with step("engine") as now:
         found = engine.ensure(now.say)
         now.result = f"Docker {found.server}, Compose {found.compose}, Buildx {found.buildx}"
@@ -71,12 +77,13 @@ def up(stack: Stack, options: Options) -> None:
     with step("images") as now:
         mode = images.choose(options.images, stack.environment)
         images.refuse_to_switch(mode, stack.environment, stack.has_volumes())
-        images.record(mode, stack.environment, overlays)
+        images.record(mode, stack.environment, (*shape, *shapes.additions(stack.environment.values())))
         outdated = images.outdated(mode, stack.environment)
         get_images(stack, mode, outdated, now)
     with step("start") as now:
         started = stack.start()
         now.result = f"{len(stack.containers())} services healthy" + ("" if started else ", nothing to do")
+    stack.write_authority()
 
 
 def configure(stack: Stack, options: Options, found: Engine) -> None:
@@ -88,6 +95,7 @@ def configure(stack: Stack, options: Options, found: Engine) -> None:
     wanted["WINDTUNNEL_NAME"] = stack.name
     wanted |= _size(stack, options, found)
     wanted |= _source(environment, options)
+    wanted |= _additions(environment, options)
     if bundle := host_ca_bundle():
         wanted["CA_BUNDLE"] = str(bundle)
     if sys.platform == "linux" and os.getuid():
@@ -101,6 +109,19 @@ def _source(environment: EnvironmentFile, options: Options) -> dict[str, str]:
     wanted = {"WINDTUNNEL_PROJECT": environment.value("WINDTUNNEL_PROJECT")}
     wanted["EXECUTION_ROLE_FILE"] = str(role) if role.is_file() else SETTINGS["EXECUTION_ROLE_FILE"].default
     return wanted | ({"DELIVERY": options.delivery} if options.delivery else {})
+
+
+def _additions(environment: EnvironmentFile, options: Options) -> dict[str, str]:
+    """What is recorded of TLS, a real AWS profile and a git repository; what is not asked about stays as it is."""
+    wanted: dict[str, str] = {}
+    if options.tls is not None:
+        wanted["WINDTUNNEL_TLS"] = "on" if options.tls else ""
+    if options.aws_profile is not None:
+        wanted |= aws_profile.settings(options.aws_profile, environment)
+    if options.git is not None:
+        wanted["GIT_REPOSITORY"] = options.git
+        wanted["AIRFLOW_IMAGE"] = GIT_IMAGE if options.git else SETTINGS["AIRFLOW_IMAGE"].default
+    return wanted
 
 
 def _size(stack: Stack, options: Options, found: Engine) -> dict[str, str]:

@@ -5,8 +5,8 @@ import yaml
 
 from windtunnel.classes import CLASSES
 from windtunnel.errors import UsageError
-from windtunnel.settings import ROOT
-from windtunnel.shapes import LIGHT, SHAPES, has_tasks, overlays
+from windtunnel.settings import ROOT, SETTINGS
+from windtunnel.shapes import ADDITIONS, LIGHT, SHAPES, additions, has_tasks, overlays
 
 
 def test_a_class_has_a_shape_of_its_own() -> None:
@@ -24,6 +24,14 @@ def test_a_shape_that_is_asked_for_beats_the_classs() -> None:
 def test_no_such_shape(shape: str, light: bool) -> None:
     with pytest.raises(UsageError, match="shape"):
         overlays(shape, "mw1.small", light)
+
+
+@pytest.mark.parametrize("setting", ADDITIONS)
+def test_a_setting_adds_its_overlay_and_no_other(setting: str) -> None:
+    unset = {name: one.default for name, one in SETTINGS.items()}
+    assert additions(unset) == ()
+    assert additions(unset | {setting: "on"}) == (ADDITIONS[setting],)
+    assert (ROOT / ADDITIONS[setting]).is_file()
 
 
 @pytest.mark.parametrize("files", [*SHAPES.values(), LIGHT], ids=[*SHAPES, "light"])
