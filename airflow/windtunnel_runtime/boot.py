@@ -7,6 +7,7 @@
 import json
 import os
 import shlex
+import shutil
 import socket
 import sys
 from collections.abc import Mapping
@@ -43,12 +44,12 @@ class Boot:
         if os.environ.get("WINDTUNNEL_DELIVERY") == "bucket":
             self._fetch()
         self._note("", user_plugins.install(self._code, HOME / "plugins"))
-        if _has(self._code / "startup.sh"):
-            self._start()
+        if script := self._placed("startup.sh", HOME / "startup"):
+            self._start(script)
         self.environment.configure(self._options())
-        if _has(self._code / "requirements.txt"):
+        if requirements := self._placed("requirements.txt", HOME / "requirements"):
             log = self._log("requirements_install")
-            problem = user_requirements.install(self._code / "requirements.txt", self.environment.variables, log)
+            problem = user_requirements.install(requirements, self.environment.variables, log)
             self._note("requirements.txt", problem, log)
         self.problems += self.environment.refused
 
@@ -58,8 +59,17 @@ class Boot:
         self._code = FETCHED
         self.problems += pinned.fetch(DOCUMENT, os.environ["WINDTUNNEL_BUCKET"], boto3.client("s3"), FETCHED)
 
-    def _start(self) -> None:
-        ran = startup_script.run(self._code / "startup.sh", self.environment.variables)
+    def _placed(self, name: str, folder: Path) -> Path | None:
+        """A file of the project's where MWAA has it, since what it names beside itself is looked for there."""
+        file, there = self._code / name, folder / name
+        there.unlink(missing_ok=True)
+        if not file.exists() or not file.stat().st_size:
+            return None
+        folder.mkdir(exist_ok=True)
+        return Path(shutil.copy(file, there))
+
+    def _start(self, script: Path) -> None:
+        ran = startup_script.run(script, self.environment.variables)
         log = self._log("startup_script_execution")
         log.write_text(ran.output)
         self.environment.export(ran.exported)
@@ -99,10 +109,6 @@ class Boot:
         lines = [f"export {name}={shlex.quote(value)}" for name, value in self.environment.variables.items()]
         SAVED.touch(mode=0o600)
         SAVED.write_text("\n".join(lines) + "\n")
-
-
-def _has(file: Path) -> bool:
-    return file.exists() and file.stat().st_size > 0
 
 
 def main(component: str, command: list[str]) -> None:

@@ -246,6 +246,8 @@ def _print_boot_problems(problems: dict[str, list[str]]) -> None:
     for component, found in problems.items():
         for problem in found:
             out.print("[red]✗[/] " + escape(f"{component} started without: {problem}"))
+    if problems:
+        out.print("[dim]  MWAA logs these too and starts; an update that does not come up in time it rolls back.[/]")
 
 
 @app.command()

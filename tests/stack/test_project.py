@@ -1,17 +1,21 @@
 """A project's plugins, requirements, startup script, options and seed are in force in the running containers."""
 
 import json
+import re
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
+from python_on_whales import docker
 
 from command_line import CommandLine
+from windtunnel.classes import CLASSES
 from windtunnel.settings import ROOT
 from windtunnel.stack import Stack
 from windtunnel.wait import wait_until
-from windtunnel_runtime.environment import Option, options
+from windtunnel_runtime.environment import TABLE, Option, options
 
 DAG = "selftest_project"
 COMPONENTS = ("webserver", "scheduler", "worker")
@@ -34,6 +38,22 @@ def selftest_edited():
 
 selftest_edited()
 """
+SCRIPT = Path(__file__).parent / "project/startup.sh"
+RESERVED = SCRIPT.read_text().partition("for name in ")[2].partition(";")[0].replace("\\", "").split()
+# Where MWAA has what a project brings, and something that is in it.
+PATHS = {
+    "/usr/local/airflow/dags/selftest/selftest_project.py": "@dag",
+    "/usr/local/airflow/plugins/greetings/operators.py": "class",
+    "/usr/local/airflow/requirements/requirements.txt": "cowsay",
+    "/usr/local/airflow/startup/startup.sh": "SELFTEST_FROM_STARTUP",
+    "/usr/local/airflow/.local/bin/cowsay": "python",
+}
+# In seconds: https://docs.aws.amazon.com/mwaa/latest/userguide/using-startup-script.html, less 5 s as MWAA's images do.
+LIMITS = {
+    "windtunnel_runtime.startup_script.LIMIT_SECONDS": 295,
+    "windtunnel_runtime.user_requirements.LIMIT_SECONDS": 540,
+    "windtunnel_runtime.delivery.BUCKET_SECONDS": 30,
+}
 OF_THE_PROJECT = {
     "core.default_task_retries": "0",
     "core.parallelism": "32",
@@ -96,6 +116,57 @@ def test_plain_compose_sees_it_too(stack: Stack) -> None:
 
 
 @pytest.fixture(scope="module", params=COMPONENTS)
+def environ(request: pytest.FixtureRequest, stack: Stack) -> dict[str, str]:
+    """The variables of a component, as what is opened in its container has them."""
+    said = stack.container(request.param).execute(
+        "python3", "-c", "import json, os; print(json.dumps(dict(os.environ)))"
+    )
+    found: dict[str, str] = json.loads(said.splitlines()[-1])
+    return found
+
+
+@pytest.mark.parametrize("name", RESERVED)
+def test_a_reserved_variable_is_not_taken(environ: dict[str, str], name: str) -> None:
+    assert environ.get(name) != "/elsewhere"
+
+
+def test_no_row_of_the_table_goes_unasked() -> None:
+    rows = [row["pattern"] for row in tomllib.loads(TABLE.read_text())["reserved"]]
+    assert [row for row in rows if not any(re.fullmatch(row, name) for name in RESERVED)] == []
+    asked = {option.name for option in IN_AIRFLOW}
+    told = {"celery.worker_concurrency"}
+    # The first by test_variants.py.
+    own = {"mwaa.triggerer_enabled", "mwaa.worker_replacement_threshold_seconds"}
+    assert sorted(options()) == sorted([*asked, *told, *own])
+    page = (ROOT / "docs/differences.md").read_text()
+    listed = [
+        option for option in options().values() if option.kind in ("forced", "default", "computed") and option.why
+    ]
+    assert listed and all(f"| `{option.name}` |" in page for option in listed)
+    assert "`mwaa.worker_replacement_threshold_seconds`" in page
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+@pytest.mark.parametrize(("path", "what"), PATHS.items())
+def test_a_path_is_mwaas(stack: Stack, component: str, path: str, what: str) -> None:
+    assert what in stack.container(component).execute("cat", path)
+
+
+@pytest.mark.parametrize(("constant", "seconds"), LIMITS.items())
+def test_a_limit_is_mwaas(stack: Stack, constant: str, seconds: float) -> None:
+    module, _, name = constant.rpartition(".")
+    said = stack.container("worker").execute("python3", "-c", f"import {module} as m; print(float(m.{name}))")
+    assert float(said.splitlines()[-1]) == seconds
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_a_containers_memory_is_its_classs_and_there_is_no_swap(stack: Stack, component: str) -> None:
+    host = docker.container.inspect(stack.container(component).id).host_config
+    gib = getattr(CLASSES[stack.environment.value("ENVIRONMENT_CLASS")], component)[1]
+    assert (host.memory, host.memory_swap) == (gib * 1024**3, gib * 1024**3)
+
+
+@pytest.fixture(scope="module", params=COMPONENTS)
 def configured(request: pytest.FixtureRequest, stack: Stack) -> dict[str, str | None]:
     """The options of a component as Airflow reads them there."""
     said = stack.container(request.param).execute("python3", "-c", ASK, *options(), *OF_THE_PROJECT)
@@ -127,11 +198,9 @@ def test_the_projects_options_are_in_force(configured: dict[str, str | None]) ->
 @pytest.mark.parametrize("component", COMPONENTS)
 def test_status_tells_what_was_not_taken(cli: CommandLine, component: str) -> None:
     told = cli.json("status")["boot_problems"][component]
-    assert [problem.split(" is not taken")[0] for problem in told] == [
-        "startup.sh: AIRFLOW_HOME",
-        "configuration option core.executor",
-        "configuration option celery.worker_concurrency",
-    ]
+    refused = [problem.split(" is not taken")[0] for problem in told]
+    options = ["configuration option core.executor", "configuration option celery.worker_concurrency"]
+    assert sorted(refused) == sorted([*(f"startup.sh: {name}" for name in RESERVED), *options])
     assert f"{component} started without: " in cli("status").stdout.replace("\n", " ")
 
 
