@@ -14,6 +14,7 @@ from pathlib import Path
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, UntypedMetricFamily
 from prometheus_client.registry import Collector
 
+from task_memory import worker_slots
 from task_memory.cgroups import Cgroup, CgroupGone, Resource, open_cgroup
 from task_memory.docker_api import Container, DockerAPI, DockerUnavailable
 
@@ -141,7 +142,8 @@ class ContainerMetrics(Collector):
         yield "container_restarts_total", container.restarts
         yield "container_fs_usage_bytes", self._disk.get(container.id)
         yield "container_fs_limit_bytes", FARGATE_DISK_BYTES
-        yield "windtunnel_worker_slots", container.slots
+        if container.slots is not None:
+            yield "windtunnel_worker_slots", worker_slots.in_force(container.pid, container.slots, self._proc)
 
     def _refresh(self) -> None:
         self._ask_docker(time.monotonic())

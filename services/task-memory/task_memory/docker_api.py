@@ -11,6 +11,8 @@ from typing import Any
 
 import httpx
 
+from task_memory import worker_slots
+
 # MWAA's name of the cluster (CloudWatch dimension `Cluster`) that each component stands for:
 # https://docs.aws.amazon.com/mwaa/latest/userguide/accessing-metrics-cw-container-queue-db.html
 CLUSTERS = {
@@ -49,7 +51,7 @@ class Container:
         cpus: None without a limit.
         started_at: seconds since the epoch.
         restarts: how often Docker has restarted it by its restart policy.
-        slots: tasks that it runs at once, if it runs tasks.
+        slots: tasks that it runs at once by its environment, if it runs tasks.
     """
 
     id: str
@@ -196,15 +198,8 @@ def _container(data: dict[str, Any]) -> Container:
         started_at=_epoch(state["StartedAt"]),
         restarts=data["RestartCount"],
         state=state["Status"],
-        slots=_slots(data["Config"]["Env"] or []) if labels.get(TASKS_LABEL) else None,
+        slots=worker_slots.of(data["Config"]["Env"] or []) if labels.get(TASKS_LABEL) else None,
     )
-
-
-def _slots(environment: list[str]) -> int | None:
-    """The first number of Airflow's celery.worker_autoscale, which is `max,min`."""
-    values = dict(line.partition("=")[::2] for line in environment)
-    most = values.get("AIRFLOW__CELERY__WORKER_AUTOSCALE", "").partition(",")[0]
-    return int(most) if most.isdigit() else None
 
 
 def _event(data: dict[str, Any]) -> Event:

@@ -92,6 +92,14 @@ def test_every_series_of_a_container(watched: Docker, registry: CollectorRegistr
     }
 
 
+def test_slots_are_what_the_worker_was_started_with(watched: Docker, host: Host, registry: CollectorRegistry) -> None:
+    write(host.proc / "4711/task/4711", {"children": "4712 "})
+    write(host.proc / "4712", {"environ": "PATH=/bin\0AIRFLOW__CELERY__WORKER_AUTOSCALE=3,1\0"})
+    assert scraped(registry)["windtunnel_worker_slots"] == 3
+    (host.proc / "4712/environ").unlink()
+    assert scraped(registry)["windtunnel_worker_slots"] == 20
+
+
 def test_labels(watched: Docker, registry: CollectorRegistry) -> None:
     (family,) = (f for f in registry.collect() if f.name == "container_memory_rss")
     (sample,) = family.samples
