@@ -59,7 +59,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     CommandLine("windtunnel")("init", str(folder))
     shutil.copy(HERE / "variant_dags/selftest_variant.py", folder / "dags")
     with (folder / "configuration-options.yaml").open("a") as options:
-        options.write("mwaa.triggerer_enabled: False\n")
+        options.write("mwaa.triggerer_enabled: False\ncelery.worker_autoscale: 2,2\n")
     for path in (folder, *folder.parents[:3]):
         path.chmod(0o755)
     return folder
@@ -136,15 +136,20 @@ def test_nobody_in_the_stack_talks_to_postgres_in_the_clear(micro: Stack, return
     assert [user for user, encrypted in found if not encrypted] == []
 
 
-def test_the_probe_and_mwaas_api_find_the_web_server(micro: Stack) -> None:
-    def is_up() -> bool:
-        query = {"query": 'probe_success{probe="webserver"}'}
-        answer = httpx.get(f"{micro.url('prometheus')}/api/v1/query", params=query).json()["data"]["result"]
-        return [one["value"][1] for one in answer] == ["1"]
+def measured(stack: Stack, query: str) -> list[float]:
+    """The values of what Prometheus has."""
+    answer = httpx.get(f"{stack.url('prometheus')}/api/v1/query", params={"query": query}, trust_env=False)
+    return [float(one["value"][1]) for one in answer.json()["data"]["result"]]
 
-    wait_until(is_up, "a probe that succeeds", 90)
+
+def test_the_probe_and_mwaas_api_find_the_web_server(micro: Stack) -> None:
+    wait_until(lambda: measured(micro, 'probe_success{probe="webserver"}') == [1], "a probe that succeeds", 90)
     rest = destinations.mwaa(micro).invoke_rest_api(Name=micro.name, Path="/dags", Method="GET")
     assert rest["RestApiStatusCode"] == 200
+
+
+def test_the_projects_own_slots_are_measured(micro: Stack) -> None:
+    wait_until(lambda: measured(micro, "windtunnel_worker_slots") == [2], "the slots of the project's options", 60)
 
 
 @pytest.fixture(scope="module")
