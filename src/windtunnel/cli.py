@@ -15,8 +15,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from windtunnel import backup as backups
+from windtunnel import classes, destinations, engine, runs, scaffold_project, selftest
 from windtunnel import deploy as deploying
-from windtunnel import destinations, engine, runs, scaffold_project, selftest
 from windtunnel import explain as explanation
 from windtunnel import up as bring_up
 from windtunnel.bench.command import app as bench
@@ -422,6 +422,14 @@ def check(
     project: Project = ROOT,
     environment_class: Annotated[str | None, typer.Option("--class", help="mw1.small, mw1.medium, …")] = None,
     resolve: Annotated[bool, typer.Option("--resolve", help="Ask a package index whether all can be had.")] = False,
+    run_startup: Annotated[
+        bool | None,
+        typer.Option(
+            "--run-startup/--no-run-startup",
+            help="Run startup.sh in a throw-away container; when left out, where Docker and the image are there.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Say what of a project MWAA would break, without a stack: DAGs, plugins, requirements, startup.sh, options.
@@ -430,15 +438,18 @@ def check(
 
     Example: [bold]./windtunnel check --project my_project --json[/]
     """
-    from windtunnel.check import check, printing
+    from windtunnel.check import check, printing, trial
     from windtunnel.check.resolution import resolution
 
-    found = check(project, environment_class or stack().environment.value("ENVIRONMENT_CLASS"))
+    this = stack()
+    size = classes.environment_class(environment_class or this.environment.value("ENVIRONMENT_CLASS"))
+    tried = trial.of_project(project / "startup.sh", this, size.worker[1], run_startup)
+    found = check(project, size.name, tried)
     found += resolution(project) if resolve else []
     if as_json:
-        print(printing.as_json(found))
+        print(printing.as_json(found, tried))
     else:
-        printing.show(found, out)
+        printing.show(found, out, tried)
     if errors := printing.counts(found)["errors"]:
         raise RunFailed(f"{errors} errors in {project}", "docs/check.md has every rule")
 
