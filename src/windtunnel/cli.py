@@ -467,13 +467,22 @@ def package(
     Example: [bold]./windtunnel package --project my_project[/]
     """
     from windtunnel import package as packages
+    from windtunnel.package import offline
 
     done = packages.package(project, output or project / "build", err.print)
+    err.print("installing in a container without a network")
+    why_not = offline.install(done.plugins, done.requirements, stack().environment.value("AIRFLOW_IMAGE"))
     if as_json:
-        print(json.dumps(asdict(done), indent=2, default=str))
+        container = {"installed": not why_not, "why_not": why_not}
+        print(json.dumps(asdict(done) | {"container": container}, indent=2, default=str))
         return
     out.print(f"[green]✓[/] {done.plugins}: {len(done.wheels)} wheels, {done.bytes / 1e6:.1f} MB")
-    out.print(f"[green]✓[/] {done.requirements}: installs from it without an index")
+    how = "with the network cut" if done.network_cut else "without an index"
+    out.print(f"[green]✓[/] {done.requirements}: installs from it for MWAA's platform, {how}")
+    out.print(
+        f"  not in a container: {why_not}" if why_not else "  and in a container without a network, as MWAA does",
+        markup=False,
+    )
 
 
 @app.command("selftest", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

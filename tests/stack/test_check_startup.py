@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from command_line import CommandLine
-from windtunnel.check.trial import LABEL, of_stack
+from windtunnel.check.trial import of_stack
 from windtunnel.stack import Stack
+from windtunnel.throw_away import LABEL
 
 
 def containers() -> list[str]:

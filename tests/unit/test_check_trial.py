@@ -76,7 +76,7 @@ def test_its_container_is_limited_unpublished_and_removed(host: Host) -> None:
     host.writes("true\n")
     host.tries()
     (run,) = host.programs.calls("docker run")
-    for word in ("--rm", "--memory=3g", "--memory-swap=3g", "--pull=never", "--label=windtunnel.check=startup"):
+    for word in ("--rm", "--memory=3g", "--memory-swap=3g", "--pull=never", "--label=windtunnel.throw-away"):
         assert word in run.split()
     assert "target=/etc/windtunnel/ca-bundle.crt,readonly" in run
     assert "--publish" not in run and "eu-north-1" not in run
