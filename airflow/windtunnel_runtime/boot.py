@@ -20,7 +20,6 @@ from windtunnel_runtime.environment import Environment
 
 DELIVERED = Path("/mnt/delivery/code")
 FETCHED = Path("/tmp/windtunnel-code")
-DOCUMENT = Path("/mnt/mwaa/environment.json")
 HOME = Path("/usr/local/airflow")
 # Shells that start later in the container read it (image: /usr/local/windtunnel/environment.sh).
 SAVED = Path("/tmp/windtunnel-environment")
@@ -56,7 +55,7 @@ class Boot:
         import boto3
 
         self._code = FETCHED
-        self.problems += pinned.fetch(DOCUMENT, os.environ["WINDTUNNEL_BUCKET"], boto3.client("s3"), FETCHED)
+        self.problems += pinned.fetch(pinned.DOCUMENT, os.environ["WINDTUNNEL_BUCKET"], boto3.client("s3"), FETCHED)
 
     def _start(self) -> None:
         ran = startup_script.run(self._code / "startup.sh", self.environment.variables)

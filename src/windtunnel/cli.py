@@ -79,7 +79,8 @@ def stack() -> Stack:
 def init(
     folder: Annotated[Path, typer.Argument(help="The folder; made when it is not there.")] = Path(),
     from_environment: Annotated[
-        str | None, typer.Option(help="Class and options of a real one: get-environment's JSON in a file, or its name.")
+        str | None,
+        typer.Option(help="Class, options, bucket layout of a real one: get-environment's JSON, or its name."),
     ] = None,
 ) -> None:
     """Make a project folder as MWAA takes it, with an example that runs.
@@ -157,7 +158,7 @@ def deploy(
     there, deployments = destinations.of_account(environment) if environment else destinations.of_stack(stack())
     with step("deploy") as now:
         if rollback:
-            done = deploying.roll_back(there, deployments, now.say)
+            done = deploying.roll_back(stack().environment.project, there, deployments, now.say)
         else:
             done = deploying.deploy(stack().environment.project, there, deployments, now.say)
         now.result = ", ".join(done.updated) or "the environment needed no update"
