@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from windtunnel.check.finding import Finding
 from windtunnel.check.project import Project
-from windtunnel.check.tables import reserved
+from windtunnel.check.tables import is_reserved
 from windtunnel.check.trial import Trial
 
 BEGIN = r"(?:^|[;&|(`]|\b(?:then|do|else|sudo(?:\s+-\S+)*|exec|time|if|!)\s)\s*"
@@ -110,8 +110,3 @@ def _reserved(name: str, lines: list[str]) -> Iterator[Finding]:
             alone = re.match(r"(\"[^\"]*\"|'[^']*'|[^\s;&|])*\s+[^\s;&|#]", code[found.end() :])
             if is_reserved(found[1]) and (not alone or "export" in found[0] or "declare" in found[0]):
                 yield Finding(name, number, "startup-reserved", f"{found[1]} is set here, and MWAA sets it back")
-
-
-def is_reserved(variable: str) -> bool:
-    """Whether MWAA sets this environment variable itself, whatever startup.sh does."""
-    return any(re.fullmatch(pattern, variable) for pattern in reserved())
