@@ -20,8 +20,8 @@ Document = dict[str, Any]
 # Brings the stack from one document to the next; what it raises becomes the update's error.
 Apply = Callable[[Document, Document], None]
 
-# https://docs.aws.amazon.com/mwaa/latest/userguide/environment-class.html
-CLASSES = ("mw1.micro", "mw1.small", "mw1.medium", "mw1.large", "mw1.xlarge", "mw1.2xlarge")
+# Made from src/windtunnel/classes.py, which this service's image does not have.
+CLASSES = tuple(json.loads(Path(__file__).with_name("classes.json").read_text()))
 LOGS = ("DagProcessing", "Scheduler", "Webserver", "Worker", "Task")
 SETTINGS = (
     "WINDTUNNEL_NAME",
