@@ -21,7 +21,6 @@ from windtunnel_runtime.environment import Environment
 
 DELIVERED = Path("/mnt/delivery/code")
 FETCHED = Path("/tmp/windtunnel-code")
-DOCUMENT = Path("/mnt/mwaa/environment.json")
 HOME = Path("/usr/local/airflow")
 # Shells that start later in the container read it (image: /usr/local/windtunnel/environment.sh).
 SAVED = Path("/tmp/windtunnel-environment")
@@ -57,7 +56,7 @@ class Boot:
         import boto3
 
         self._code = FETCHED
-        self.problems += pinned.fetch(DOCUMENT, os.environ["WINDTUNNEL_BUCKET"], boto3.client("s3"), FETCHED)
+        self.problems += pinned.fetch(pinned.DOCUMENT, os.environ["WINDTUNNEL_BUCKET"], boto3.client("s3"), FETCHED)
 
     def _placed(self, name: str, folder: Path) -> Path | None:
         """A file of the project's where MWAA has it, since what it names beside itself is looked for there."""

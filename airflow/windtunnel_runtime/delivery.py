@@ -2,9 +2,9 @@
 
 Each Airflow container has DAGs of its own, as in MWAA, where a DAG may write beside its module. What a container made
 itself is left alone; what was delivered follows the source: the project's folder, or, with WINDTUNNEL_DELIVERY=bucket,
-the environment's bucket as in MWAA. Of a folder, plugins, requirements, the startup script and options go into one
-folder, `code`, which each container reads when it starts; of a bucket, each fetches them itself
-(windtunnel_runtime.boot).
+the folder of the environment's bucket that its DagS3Path names, as in MWAA. Of a project, plugins, requirements, the
+startup script and options go into one folder, `code`, which each container reads when it starts; of a bucket, each
+fetches them itself (windtunnel_runtime.boot).
 """
 
 import json
@@ -14,7 +14,7 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -58,15 +58,17 @@ class Folder:
 
 
 class Prefix:
-    """A folder of a bucket's."""
+    """A folder of a bucket's; `path` says each time which."""
 
     name = "dags"
 
-    def __init__(self, client: Any, bucket: str, prefix: str) -> None:
-        self._client, self._bucket, self._prefix = client, bucket, prefix.strip("/") + "/"
+    def __init__(self, client: Any, bucket: str, path: Callable[[], str]) -> None:
+        self._client, self._bucket, self._path = client, bucket, path
+        self._prefix = ""
 
     def versions(self) -> dict[str, str]:
         """By entity tag."""
+        self._prefix = self._path().strip("/") + "/"
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._prefix)
         objects = [one for page in pages for one in page.get("Contents", []) if not one["Key"].endswith("/")]
         return {one["Key"].removeprefix(self._prefix): one["ETag"] for one in objects}
@@ -140,7 +142,10 @@ def _of_project() -> list[Delivery]:
 def _of_bucket() -> list[Delivery]:
     import boto3
 
-    return [_dags(Prefix(boto3.client("s3"), os.environ["WINDTUNNEL_BUCKET"], "dags"))]
+    from windtunnel_runtime import pinned
+
+    path = lambda: str(pinned.environment()["DagS3Path"])  # noqa: E731
+    return [_dags(Prefix(boto3.client("s3"), os.environ["WINDTUNNEL_BUCKET"], path))]
 
 
 def _dags(source: Source) -> Delivery:

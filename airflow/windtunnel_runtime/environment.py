@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 TABLE = Path(__file__).with_name("options.toml")
 
@@ -64,7 +65,7 @@ def variable(option: str) -> str:
 
 
 @cache
-def _table() -> dict[str, list[dict[str, str]]]:
+def _table() -> dict[str, Any]:
     return tomllib.loads(TABLE.read_text())
 
 
@@ -80,7 +81,7 @@ def why_refused(option: str) -> str:
         variable(option)
     except ValueError as error:
         return str(error)
-    row = options().get(option.lower())
+    row = next((options()[name] for name in _plain(option.lower()) if name in options()), None)
     if row and row.kind in ("ignored", "refused"):
         return row.why
     return "MWAA sets it itself" if row and row.kind == "forced" else ""
@@ -89,6 +90,13 @@ def why_refused(option: str) -> str:
 def why_reserved(name: str) -> str:
     """Why startup.sh may not set a variable; empty if it may."""
     for row in _table()["reserved"]:
-        if re.fullmatch(row["pattern"], name):
-            return row["why"]
-    return ""
+        if any(re.fullmatch(row["pattern"], plain) for plain in _plain(name)):
+            return str(row["why"])
+    section, _, key = name.removeprefix("AIRFLOW__").partition("__")
+    return why_refused(f"{section}.{key}") if name.startswith("AIRFLOW__") and key else ""
+
+
+def _plain(name: str) -> list[str]:
+    """The name, and what it is without a suffix by which a command or the secrets backend gives its value."""
+    ends = [suffix.upper() if name.isupper() else suffix for suffix in _table()["suffixes"]]
+    return [name, *(name.removesuffix(end) for end in ends if name.endswith(end))]

@@ -10,6 +10,7 @@ from typing import Any
 
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
+DOCUMENT = Path("/mnt/mwaa/environment.json")
 # Each object's path and version in the document, and its file here.
 PINNED = {
     "plugins.zip": ("PluginsS3Path", "PluginsS3ObjectVersion"),
@@ -23,16 +24,21 @@ def fetch(document_file: Path, bucket: str, client: Any, code: Path) -> list[str
     """Fill the folder `code` anew; what could not be fetched, each with the reason."""
     shutil.rmtree(code, ignore_errors=True)
     code.mkdir(parents=True)
-    document = json.loads(_written(document_file))["document"]
+    document = environment(document_file)
     # JSON is YAML.
     (code / OPTIONS).write_text(json.dumps(document.get("AirflowConfigurationOptions") or {}))
     return [problem for file in PINNED if (problem := _fetch(document, file, bucket, client, code))]
 
 
-@retry(retry=retry_if_exception_type(FileNotFoundError), stop=stop_after_delay(120), wait=wait_fixed(0.5))
-def _written(document_file: Path) -> str:
-    """The service that writes it first may be starting at this moment."""
-    return document_file.read_text()
+@retry(retry=retry_if_exception_type(FileNotFoundError), stop=stop_after_delay(120), wait=wait_fixed(0.5), reraise=True)
+def environment(document_file: Path = DOCUMENT) -> dict[str, Any]:
+    """The environment's document, which a service writes that may be starting at this moment.
+
+    Raises:
+        FileNotFoundError: it has not been written within two minutes.
+    """
+    found: dict[str, Any] = json.loads(document_file.read_text())["document"]
+    return found
 
 
 def _fetch(document: dict[str, Any], file: str, bucket: str, client: Any, code: Path) -> str:

@@ -2,13 +2,18 @@
 
 https://docs.aws.amazon.com/mwaa/latest/userguide/using-startup-script.html; the limit is that of MWAA's images: five
 minutes less five seconds.
+
+`python3 -m windtunnel_runtime.startup_script FILE [SECONDS]` writes its standard input to the file, runs it and prints
+how that ended, as JSON: how `windtunnel check` tries a script.
 """
 
+import json
 import os
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 LIMIT_SECONDS = 295
@@ -54,3 +59,14 @@ def _difference(before: Mapping[str, str], exports: Path) -> dict[str, str]:
     pairs = (pair.partition("=") for pair in os.fsdecode(exports.read_bytes()).split("\0") if pair)
     after = {name: value for name, _, value in pairs}
     return {name: value for name, value in after.items() if name not in NOISE and before.get(name) != value}
+
+
+def main(file: str, limit: str = str(LIMIT_SECONDS)) -> None:
+    """Run the script that comes on standard input."""
+    script = Path(file)
+    script.write_bytes(sys.stdin.buffer.read())
+    print(json.dumps(asdict(run(script, os.environ, float(limit)))))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -15,8 +15,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from windtunnel import backup as backups
+from windtunnel import classes, destinations, engine, runs, scaffold_project, selftest
 from windtunnel import deploy as deploying
-from windtunnel import destinations, engine, runs, scaffold_project, selftest
 from windtunnel import explain as explanation
 from windtunnel import up as bring_up
 from windtunnel.bench.command import app as bench
@@ -79,7 +79,8 @@ def stack() -> Stack:
 def init(
     folder: Annotated[Path, typer.Argument(help="The folder; made when it is not there.")] = Path(),
     from_environment: Annotated[
-        str | None, typer.Option(help="Class and options of a real one: get-environment's JSON in a file, or its name.")
+        str | None,
+        typer.Option(help="Class, options, bucket layout of a real one: get-environment's JSON, or its name."),
     ] = None,
 ) -> None:
     """Make a project folder as MWAA takes it, with an example that runs.
@@ -171,7 +172,7 @@ def deploy(
     there, deployments = destinations.of_account(environment) if environment else destinations.of_stack(stack())
     with step("deploy") as now:
         if rollback:
-            done = deploying.roll_back(there, deployments, now.say)
+            done = deploying.roll_back(stack().environment.project, there, deployments, now.say)
         else:
             done = deploying.deploy(stack().environment.project, there, deployments, now.say)
         now.result = ", ".join(done.updated) or "the environment needed no update"
@@ -438,6 +439,14 @@ def check(
     project: Project = ROOT,
     environment_class: Annotated[str | None, typer.Option("--class", help="mw1.small, mw1.medium, …")] = None,
     resolve: Annotated[bool, typer.Option("--resolve", help="Ask a package index whether all can be had.")] = False,
+    run_startup: Annotated[
+        bool | None,
+        typer.Option(
+            "--run-startup/--no-run-startup",
+            help="Run startup.sh in a throw-away container; when left out, where Docker and the image are there.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Say what of a project MWAA would break, without a stack: DAGs, plugins, requirements, startup.sh, options.
@@ -446,15 +455,18 @@ def check(
 
     Example: [bold]./windtunnel check --project my_project --json[/]
     """
-    from windtunnel.check import check, printing
+    from windtunnel.check import check, printing, trial
     from windtunnel.check.resolution import resolution
 
-    found = check(project, environment_class or stack().environment.value("ENVIRONMENT_CLASS"))
+    this = stack()
+    size = classes.environment_class(environment_class or this.environment.value("ENVIRONMENT_CLASS"))
+    tried = trial.of_project(project / "startup.sh", this, size.worker[1], run_startup)
+    found = check(project, size.name, tried)
     found += resolution(project) if resolve else []
     if as_json:
-        print(printing.as_json(found))
+        print(printing.as_json(found, tried))
     else:
-        printing.show(found, out)
+        printing.show(found, out, tried)
     if errors := printing.counts(found)["errors"]:
         raise RunFailed(f"{errors} errors in {project}", "docs/check.md has every rule")
 
@@ -472,13 +484,22 @@ def package(
     Example: [bold]./windtunnel package --project my_project[/]
     """
     from windtunnel import package as packages
+    from windtunnel.package import offline
 
     done = packages.package(project, output or project / "build", err.print)
+    err.print("installing in a container without a network")
+    why_not = offline.install(done.plugins, done.requirements, stack().environment.value("AIRFLOW_IMAGE"))
     if as_json:
-        print(json.dumps(asdict(done), indent=2, default=str))
+        container = {"installed": not why_not, "why_not": why_not}
+        print(json.dumps(asdict(done) | {"container": container}, indent=2, default=str))
         return
     out.print(f"[green]✓[/] {done.plugins}: {len(done.wheels)} wheels, {done.bytes / 1e6:.1f} MB")
-    out.print(f"[green]✓[/] {done.requirements}: installs from it without an index")
+    how = "with the network cut" if done.network_cut else "without an index"
+    out.print(f"[green]✓[/] {done.requirements}: installs from it for MWAA's platform, {how}")
+    out.print(
+        f"  not in a container: {why_not}" if why_not else "  and in a container without a network, as MWAA does",
+        markup=False,
+    )
 
 
 @app.command("selftest", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

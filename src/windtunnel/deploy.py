@@ -4,31 +4,25 @@ The same for the stack and for a real account: S3 and MWAA's API are asked by bo
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from windtunnel import project_files
+from windtunnel import bucket_layout, project_files
+from windtunnel.bucket_layout import Layout
 from windtunnel.check.integrity import definitions
 from windtunnel.check.project import Project
+from windtunnel.check.source import Source
 from windtunnel.deployments import Change, Deployment, Deployments
 from windtunnel.errors import RunFailed
-from windtunnel.project_files import PLUGINS, REQUIREMENTS, STARTUP
 from windtunnel.wait import wait_until
 
-# Key → what UpdateEnvironment calls its path and its version.
-PINS = {
-    PLUGINS: ("PluginsS3Path", "PluginsS3ObjectVersion"),
-    REQUIREMENTS: ("RequirementsS3Path", "RequirementsS3ObjectVersion"),
-    STARTUP: ("StartupScriptS3Path", "StartupScriptS3ObjectVersion"),
-}
 # A forced update of a real environment takes half an hour, a graceful one up to twelve.
 UPDATED = 13 * 3600.0
 # A new file is seen within 330 s in MWAA: https://docs.aws.amazon.com/mwaa/latest/userguide/configuring-dag-folder.html
 PARSED = 600.0
-EMPTY: Mapping[str, bytes] = {PLUGINS: project_files.empty_archive(), REQUIREMENTS: b"", STARTUP: b"#!/bin/sh\n"}
 
 
 @dataclass(frozen=True)
@@ -96,27 +90,39 @@ def deploy(project: Path, environment: Environment, deployments: Deployments, sa
         TimedOut: it did not end.
     """
     document = environment.document()
-    files = project_files.contents(project)
+    layout = bucket_layout.of(document, bucket_layout.recorded(project))
+    files = project_files.contents(project, layout)
+    empty = project_files.empty(layout)
     # What the environment once had it can't do without: an empty one takes its place.
-    missing = {key: EMPTY[key] for key, (path, _) in PINS.items() if document.get(path) and key not in files}
+    missing = {key: empty[key] for key, (path, _) in layout.pins.items() if document.get(path) and key not in files}
     since = time.time()
-    done, change = deployments.put(files | missing, project_files.options(project))
+    done, change = deployments.put(files | missing, project_files.options(project), layout.dags)
     say(f"{len(done.versions)} files, {_words(change)}")
-    return _follow(environment, document, done, change, since, _dag_files(project, change))
+    return _follow(environment, document, layout, done, change, since, _dag_files(project, layout, change))
 
 
-def roll_back(environment: Environment, deployments: Deployments, say: Callable[[str], None]) -> Deployed:
+def roll_back(
+    project: Path, environment: Environment, deployments: Deployments, say: Callable[[str], None]
+) -> Deployed:
     """Bring back what the deployment before had; raises as `deploy`, and MissingObject when it is gone."""
     since = time.time()
+    document = environment.document()
+    layout = bucket_layout.of(document, bucket_layout.recorded(project))
     done, change = deployments.back()
     say(f"as of {done.of}: {_words(change)}")
-    return _follow(environment, environment.document(), done, change, since, [])
+    return _follow(environment, document, layout, done, change, since, [])
 
 
 def _follow(
-    environment: Environment, document: dict[str, Any], done: Deployment, change: Change, since: float, dags: list[str]
+    environment: Environment,
+    document: dict[str, Any],
+    layout: Layout,
+    done: Deployment,
+    change: Change,
+    since: float,
+    dags: list[str],
 ) -> Deployed:
-    changes = _pins(document, done)
+    changes = _pins(document, layout, done)
     if changes:
         environment.update(changes)
     seen = lambda: environment.parsed_since(dags, since) == dags  # noqa: E731
@@ -125,21 +131,26 @@ def _follow(
     return Deployed(change, sorted(changes), dags)
 
 
-def _pins(document: dict[str, Any], done: Deployment) -> dict[str, Any]:
+def _pins(document: dict[str, Any], layout: Layout, done: Deployment) -> dict[str, Any]:
     """What of the environment has to be updated."""
     wanted: dict[str, Any] = {}
-    for key, (path, version) in PINS.items():
+    for key, (path, version) in layout.pins.items():
         if key in done.versions:
-            wanted |= {path: key, version: done.versions[key]}
+            # The path as the environment has it: `/plugins.zip` is the same object.
+            wanted |= {path: document.get(path) or key, version: done.versions[key]}
     wanted["AirflowConfigurationOptions"] = done.options
     return {name: value for name, value in wanted.items() if (document.get(name) or {}) != (value or {})}
 
 
-def _dag_files(project: Path, change: Change) -> list[str]:
+def _dag_files(project: Path, layout: Layout, change: Change) -> list[str]:
     """Of what changed, the files of which Airflow will have a DAG, or an import error."""
-    files = [source for source in Project(project).dags if source.name in {*change.added, *change.changed}]
-    surely = [one for one in files if one.is_dag_file and (one.unparsed or any(it.sure for it in definitions(one)))]
-    return [source.name.removeprefix(project_files.DAGS) for source in surely]
+    new = {key.removeprefix(layout.dags) for key in (*change.added, *change.changed) if key.startswith(layout.dags)}
+    files = {source.name.removeprefix(project_files.DAGS): source for source in Project(project).dags}
+    return [name for name, source in files.items() if name in new and _surely_has_dags(source)]
+
+
+def _surely_has_dags(source: Source) -> bool:
+    return source.is_dag_file and (bool(source.unparsed) or any(it.sure for it in definitions(source)))
 
 
 def _words(change: Change) -> str:

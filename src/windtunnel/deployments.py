@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from windtunnel.errors import MissingObject, UsageError
-from windtunnel.project_files import DAGS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -47,15 +46,17 @@ class Deployments:
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client, self._bucket = client, bucket
 
-    def put(self, files: Mapping[str, bytes], options: Mapping[str, str]) -> tuple[Deployment, Change]:
+    def put(self, files: Mapping[str, bytes], options: Mapping[str, str], dags: str) -> tuple[Deployment, Change]:
         """Make the bucket's project these files; what is the same already is not sent again.
+
+        Of what has the prefix `dags`, nothing else stays.
 
         Raises:
             UsageError: the bucket keeps no versions.
         """
         self._demand_versions()
-        there = self._there(files)
-        gone = [key for key in there if key.startswith(DAGS) and key not in files]
+        there = self._there(files, dags)
+        gone = [key for key in there if key.startswith(dags) and key not in files]
         new = [key for key in files if key not in there]
         changed = [key for key, content in files.items() if key in there and there[key] != _tag(content)]
         for key in new + changed:
@@ -96,13 +97,13 @@ class Deployments:
         changed = [key for key in wanted if key in now.versions]
         return self._note(list(then.versions), then.options, of=then.at), Change(new, changed, gone)
 
-    def _there(self, files: Mapping[str, bytes]) -> dict[str, str]:
+    def _there(self, files: Mapping[str, bytes], dags: str) -> dict[str, str]:
         """Entity tag of every DAG file, and of the other keys that are asked for."""
-        wanted = [DAGS, *(key for key in files if not key.startswith(DAGS))]
+        wanted = [dags, *(key for key in files if not key.startswith(dags))]
         paginator = self._client.get_paginator("list_objects_v2")
         pages = (page for prefix in wanted for page in paginator.paginate(Bucket=self._bucket, Prefix=prefix))
         objects = (one for page in pages for one in page.get("Contents", []))
-        return {one["Key"]: one["ETag"] for one in objects if one["Key"].startswith(DAGS) or one["Key"] in files}
+        return {one["Key"]: one["ETag"] for one in objects if one["Key"].startswith(dags) or one["Key"] in files}
 
     def _remove(self, keys: list[str]) -> None:
         for key in keys:

@@ -1,6 +1,7 @@
-"""The files that are made from the tables: settings, exit codes, images, command line. A test holds them to it."""
+"""The files that are made from the tables: settings, exit codes, classes, command line. A test holds them to it."""
 
 import inspect
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ def all_of_them() -> dict[Path, str]:
         ROOT / "docs/exit-codes.md": exit_codes(),
         ROOT / "docs/images.md": image_table(),
         ROOT / "docs/classes.md": class_table(),
+        ROOT / "services/aws/mwaa_api/classes.json": json.dumps([*classes.CLASSES]) + "\n",
         ROOT / "docs/differences.md": differences.documentation(),
         ROOT / "docs/command-line.md": command_line(),
         ROOT / "docs/metrics.md": metrics.documentation(),

@@ -3,8 +3,12 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
 
 from windtunnel.platform import MARKERS, PLATFORMS, PYTHON
 
@@ -31,14 +35,36 @@ _QUIET = ["--no-input", "--disable-pip-version-check", "--no-color", "--progress
 
 
 def download(*arguments: str, offline: bool = False) -> subprocess.CompletedProcess[str]:
-    """Run `pip download` for MWAA's platform; `offline`: from what the arguments name alone.
+    """Run `pip download` for MWAA's platform; `offline`: from what the arguments name alone, with no network.
 
     `pip install --dry-run` would fetch less, but compares Requires-Python with the host's Python.
     """
-    program = [sys.executable, "-c", _PROGRAM, json.dumps(MARKERS), "download", *_QUIET, *_TARGET, *arguments]
+    return _run("download", *arguments, offline=offline)
+
+
+def install(wheels: Iterable[Path], target: Path) -> subprocess.CompletedProcess[str]:
+    """Install wheels for MWAA's platform into a folder, with no network; `download` has looked at Requires-Python."""
+    aside = ["--no-deps", "--ignore-requires-python", "--no-compile", f"--target={target}"]
+    return _run("install", *aside, *map(str, wheels), offline=True)
+
+
+@cache
+def without_network() -> list[str]:
+    """The words before a command that cut it off from every network; none where the system has or allows none.
+
+    Source: https://man7.org/linux/man-pages/man1/unshare.1.html
+    """
+    words = ["unshare", "--map-root-user", "--net", "--"]
+    if not shutil.which("unshare"):
+        return []
+    return [] if subprocess.run([*words, "true"], capture_output=True).returncode else words
+
+
+def _run(verb: str, *arguments: str, offline: bool) -> subprocess.CompletedProcess[str]:
+    program = [sys.executable, "-c", _PROGRAM, json.dumps(MARKERS), verb, *_QUIET, *_TARGET, *arguments]
     environ = dict(os.environ)
     if offline:
-        program.append("--no-index")
+        program = [*without_network(), *program, "--no-index"]
         environ = {name: value for name, value in environ.items() if not name.startswith("PIP_")}
         environ["PIP_CONFIG_FILE"] = os.devnull
     return subprocess.run(program, capture_output=True, text=True, check=False, env=environ)

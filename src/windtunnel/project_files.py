@@ -1,4 +1,4 @@
-"""A project's files as they lie in MWAA's bucket: key → content."""
+"""A project's files as they lie in an environment's bucket: key → content."""
 
 import io
 import zipfile
@@ -7,16 +7,17 @@ from pathlib import Path
 
 import yaml
 
+from windtunnel.bucket_layout import Layout
 from windtunnel.errors import UsageError
 
+# In a project's folder; a bucket may have it elsewhere.
 DAGS = "dags/"
-PLUGINS, REQUIREMENTS, STARTUP = "plugins.zip", "requirements.txt", "startup.sh"
 SKIPPED = {"__pycache__", ".git"}
 # The earliest time that a zip can hold: the same files always make the same archive.
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-def contents(project: Path) -> dict[str, bytes]:
+def contents(project: Path, layout: Layout) -> dict[str, bytes]:
     """Every file that is deployed; plugins as one archive.
 
     Raises:
@@ -24,11 +25,12 @@ def contents(project: Path) -> dict[str, bytes]:
     """
     if not (project / DAGS).is_dir():
         raise UsageError(f"{project}: expected a folder dags, found none", f"./windtunnel init {project}")
-    found = {DAGS + name: path.read_bytes() for name, path in _below(project / DAGS)}
-    for name in (REQUIREMENTS, STARTUP):
+    found = {layout.dags + name: path.read_bytes() for name, path in _below(project / DAGS)}
+    for name, key in (("requirements.txt", layout.requirements), ("startup.sh", layout.startup)):
         if (project / name).is_file():
-            found[name] = (project / name).read_bytes()
-    return found | _plugins(project)
+            found[key] = (project / name).read_bytes()
+    plugins = _plugins(project)
+    return found | ({} if plugins is None else {layout.plugins: plugins})
 
 
 def options(project: Path) -> dict[str, str]:
@@ -44,19 +46,19 @@ def options(project: Path) -> dict[str, str]:
     return {name: "" if value is None else str(value) for name, value in (said or {}).items()}
 
 
-def empty_archive() -> bytes:
-    """What takes the place of plugins: MWAA can't do without an object that it once had."""
-    return _zipped({})
+def empty(layout: Layout) -> dict[str, bytes]:
+    """Key → what takes the place of a file that is gone: MWAA can't do without an object that it once had."""
+    return {layout.plugins: _zipped({}), layout.requirements: b"", layout.startup: b"#!/bin/sh\n"}
 
 
-def _plugins(project: Path) -> dict[str, bytes]:
-    archive, folder = project / PLUGINS, project / "plugins"
+def _plugins(project: Path) -> bytes | None:
+    archive, folder = project / "plugins.zip", project / "plugins"
     if archive.is_file() and folder.is_dir():
         raise UsageError(f"{project}: expected plugins or plugins.zip, found both", f"remove one: rm {archive}")
     if archive.is_file():
-        return {PLUGINS: archive.read_bytes()}
+        return archive.read_bytes()
     files = {name: path.read_bytes() for name, path in _below(folder)} if folder.is_dir() else {}
-    return {PLUGINS: _zipped(files)} if files else {}
+    return _zipped(files) if files else None
 
 
 def _below(folder: Path) -> Iterator[tuple[str, Path]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from windtunnel import bucket_layout
 from windtunnel.classes import environment_class
 from windtunnel.errors import UsageError
 
@@ -40,6 +41,9 @@ def init(folder: Path, environment: dict[str, Any] | None = None) -> Made:
     if environment:
         options = environment.get("AirflowConfigurationOptions") or {}
         (folder / "configuration-options.yaml").write_text(yaml.safe_dump(options))
+        if layout := bucket_layout.text(environment):
+            (folder / bucket_layout.FILE).write_text(layout)
+            names = [*names, Path(bucket_layout.FILE)]
     return Made(folder, names, f"./windtunnel --project {folder} up --no-demo{size}")
 
 

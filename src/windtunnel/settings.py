@@ -41,7 +41,8 @@ _ENVIRONMENT = (
         "PEM file trusted in builds and containers, if your network inspects TLS",
     ),
     Setting("AWS_REGION", "us-east-1", "AWS region", "what tasks see as their region"),
-    Setting("BUCKET", "windtunnel", "bucket name", "the environment's bucket"),
+    Setting("BUCKET", "windtunnel", "bucket name", "the environment's bucket; `up` takes a project's bucket.yaml"),
+    Setting("DAG_S3_PATH", "dags", "path", "MWAA's DagS3Path, the bucket's folder of DAGs; of bucket.yaml too"),
     Setting(
         "EXECUTION_ROLE_FILE",
         "./services/secrets/execution-role.json",

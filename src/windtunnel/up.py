@@ -8,7 +8,7 @@ from typing import Any
 
 from python_on_whales import docker
 
-from windtunnel import aws_profile, engine, images, sample, shapes
+from windtunnel import aws_profile, bucket_layout, engine, images, sample, shapes
 from windtunnel.classes import environment_class
 from windtunnel.console import Step, step
 from windtunnel.engine import Engine
@@ -104,10 +104,11 @@ def configure(stack: Stack, options: Options, found: Engine) -> None:
 
 
 def _source(environment: EnvironmentFile, options: Options) -> dict[str, str]:
-    """Where the containers' code and the execution role's policy come from."""
+    """Where the containers' code and the execution role's policy come from, and how its bucket is laid out."""
     role = environment.project / "execution-role.json"
     wanted = {"WINDTUNNEL_PROJECT": environment.value("WINDTUNNEL_PROJECT")}
     wanted["EXECUTION_ROLE_FILE"] = str(role) if role.is_file() else SETTINGS["EXECUTION_ROLE_FILE"].default
+    wanted |= bucket_layout.settings(environment.project)
     return wanted | ({"DELIVERY": options.delivery} if options.delivery else {})
 
 

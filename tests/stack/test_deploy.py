@@ -77,3 +77,18 @@ def test_a_change_arrives_and_goes_back(from_the_bucket: CommandLine, stack: Sta
     finally:
         script.write_text(before[0])
         dag.write_text(before[1])
+
+
+def test_the_dags_are_where_the_environment_says(from_the_bucket: CommandLine, stack: Stack) -> None:
+    """As a bucket of several teams has them; then back, so that the other tests find theirs."""
+    mwaa = destinations.mwaa(stack)
+    there, _ = destinations.of_stack(stack)
+    before = there.document()["DagS3Path"]
+    try:
+        there.update({"DagS3Path": "team/dags"})
+        assert "+ team/dags/selftest/selftest_project.py" in from_the_bucket("deploy").stdout
+        assert result(from_the_bucket, stack)["greet"] == "hello, world"
+        assert mwaa.get_environment(Name=stack.name)["Environment"]["DagS3Path"] == "team/dags"
+    finally:
+        there.update({"DagS3Path": before})
+        from_the_bucket("deploy")

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from versioned_bucket import BUCKET, versioned_bucket
-from windtunnel import project_files
+from windtunnel import bucket_layout, project_files
+from windtunnel.bucket_layout import Layout
 from windtunnel.deploy import Environment, deploy, roll_back
 from windtunnel.deployments import Change, Deployments
 from windtunnel.errors import MissingObject, RunFailed, UsageError
@@ -132,12 +133,12 @@ def test_one_can_go_back_and_further_back(project: Path, client: Any, deployment
         write(project, f"dags/{text}.py", "")
         deployed(project, deployments, mwaa)
     for text in ("second", "first"):
-        back = roll_back(environment, deployments, lambda _: None)
+        back = roll_back(project, environment, deployments, lambda _: None)
         assert body(client, "requirements.txt").decode() == body(client, "dags/package/part.py").decode() == text
         assert back.updated == ["RequirementsS3ObjectVersion"]
     assert "dags/first.py" in back_keys(client) and "dags/second.py" not in back_keys(client)
     with pytest.raises(UsageError, match="expected an earlier deployment"):
-        roll_back(environment, deployments, lambda _: None)
+        roll_back(project, environment, deployments, lambda _: None)
 
 
 def back_keys(client: Any) -> list[str]:
@@ -153,7 +154,7 @@ def test_a_version_that_is_gone_changes_nothing(
     deployed(project, deployments, mwaa)
     client.delete_object(Bucket=BUCKET, Key="requirements.txt", VersionId=version)
     with pytest.raises(MissingObject, match=version):
-        roll_back(Environment(mwaa, "stack"), deployments, lambda _: None)
+        roll_back(project, Environment(mwaa, "stack"), deployments, lambda _: None)
     assert body(client, "requirements.txt") == b"second"
 
 
@@ -172,16 +173,77 @@ def test_a_bucket_without_versions_is_refused(project: Path, client: Any, mwaa: 
 
 def test_a_folder_without_dags_is_no_project(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="expected a folder dags"):
-        project_files.contents(tmp_path)
+        project_files.contents(tmp_path, Layout())
 
 
 def test_plugins_in_two_forms_are_refused(project: Path) -> None:
-    (project / "plugins.zip").write_bytes(project_files.empty_archive())
+    (project / "plugins.zip").write_bytes(b"")
     with pytest.raises(UsageError, match="found both"):
-        project_files.contents(project)
+        project_files.contents(project, Layout())
 
 
 def test_the_same_plugins_are_the_same_archive(project: Path) -> None:
-    first = project_files.contents(project)["plugins.zip"]
+    first = project_files.contents(project, Layout())["plugins.zip"]
     (project / "plugins/mine/operators.py").touch()
-    assert project_files.contents(project)["plugins.zip"] == first
+    assert project_files.contents(project, Layout())["plugins.zip"] == first
+
+
+OF_A_TEAM = {
+    "SourceBucketArn": f"arn:aws:s3:::{BUCKET}",
+    "DagS3Path": "team/dags/",
+    "PluginsS3Path": "team/code/ours.zip",
+    "RequirementsS3Path": "team/code/packages.txt",
+}
+
+
+def keys(client: Any) -> set[str]:
+    found = client.list_objects_v2(Bucket=BUCKET)["Contents"]
+    return {one["Key"] for one in found if not one["Key"].startswith("windtunnel/")}
+
+
+def test_everything_goes_where_the_environment_has_it(
+    project: Path, client: Any, deployments: Deployments, mwaa: MWAA
+) -> None:
+    client.put_object(Bucket=BUCKET, Key="dags/of_others.py", Body=b"")
+    client.put_object(Bucket=BUCKET, Key="team/dags/gone.py", Body=b"")
+    mwaa.document |= OF_A_TEAM | {"PluginsS3ObjectVersion": "x"}
+    write(project, "startup.sh", "true")
+    # The environment's own word counts; of what it does not have, the project's.
+    write(project, bucket_layout.FILE, "DagS3Path: elsewhere\nStartupScriptS3Path: team/code/start.sh\n")
+    done = deployed(project, deployments, mwaa)
+    assert keys(client) == {
+        "dags/of_others.py",
+        "team/dags/one.py",
+        "team/dags/package/part.py",
+        "team/code/ours.zip",
+        "team/code/packages.txt",
+        "team/code/start.sh",
+    }
+    assert done.change.removed == ["team/dags/gone.py"] and done.parsed == ["one.py"]
+    (update,) = mwaa.updates
+    assert update["StartupScriptS3Path"] == "team/code/start.sh"
+    assert "PluginsS3Path" not in update and update["PluginsS3ObjectVersion"] != "x"
+    assert not deployed(project, deployments, mwaa).updated
+    write(project, "requirements.txt", "requests==2.33.0\n")
+    deployed(project, deployments, mwaa)
+    assert roll_back(project, Environment(mwaa, "stack"), deployments, lambda _: None).updated == [
+        "RequirementsS3ObjectVersion"
+    ]
+    assert body(client, "team/code/packages.txt") == b"requests==2.32.0\n"
+
+
+def test_dags_that_would_be_the_whole_bucket_are_refused(
+    project: Path, client: Any, deployments: Deployments, mwaa: MWAA
+) -> None:
+    client.put_object(Bucket=BUCKET, Key="of_others.txt", Body=b"")
+    mwaa.document["DagS3Path"] = "/"
+    with pytest.raises(UsageError, match="expected a folder of the bucket"):
+        deployed(project, deployments, mwaa)
+    assert keys(client) == {"of_others.txt"}
+
+
+@pytest.mark.parametrize("text", ["- a", "DagsPath: x", "DagS3Path: 3", "DagS3Path: [", "PluginsS3Path: startup.sh"])
+def test_a_layout_that_is_none_is_refused(text: str, project: Path, deployments: Deployments, mwaa: MWAA) -> None:
+    write(project, bucket_layout.FILE, text)
+    with pytest.raises(UsageError, match="expected"):
+        deployed(project, deployments, mwaa)

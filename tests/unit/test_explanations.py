@@ -374,6 +374,31 @@ def test_what_does_not_answer_is_a_gap_and_no_failure(environment: Environment) 
     assert judge(found).cause == "queued"
 
 
+class Scheduler:
+    """A running container in which a shell is asked for two limits."""
+
+    service, is_running = "scheduler", True
+
+    def __init__(self, said: str) -> None:
+        self.said = said
+
+    def execute(self, *command: str) -> str:
+        assert command[0] == "bash"
+        return self.said
+
+
+@pytest.mark.parametrize(("said", "seconds"), [("3600 450.0\n", ("3600 s", "450 s")), ("x y", ("1800 s", "300 s"))])
+def test_the_limits_in_force_are_told(
+    said: str, seconds: tuple[str, str], environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment, "containers", lambda: [Scheduler(said)], raising=False)
+    environment.has_tasks(task("load", "queued"))
+    found = environment.explained()
+    assert seconds[0] in judge(found).answer
+    gone = replace(found, task=replace(found.task, state="running", host="gone"), workers=(WORKER,))
+    assert seconds[1] in judge(gone).answer
+
+
 class Warehouse:
     """A connection that answers the two queries from `rows`, by the table that they name."""
 

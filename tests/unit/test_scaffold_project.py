@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from windtunnel import bucket_layout
 from windtunnel.errors import UsageError
 from windtunnel.scaffold_project import described, init
 
@@ -53,3 +54,21 @@ def test_a_class_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"mw1\.small"):
         init(tmp_path / "new", ENVIRONMENT | {"EnvironmentClass": "mw9.huge"})
     assert not (tmp_path / "new").exists()
+
+
+def test_the_bucket_of_a_real_environment_is_the_stacks(tmp_path: Path) -> None:
+    layout = {
+        "SourceBucketArn": "arn:aws:s3:::company-mwaa",
+        "DagS3Path": "team/dags",
+        "RequirementsS3Path": "team/requirements.txt",
+    }
+    made = init(tmp_path / "new", ENVIRONMENT | layout | {"RequirementsS3ObjectVersion": "of there alone"})
+    assert Path("bucket.yaml") in made.files
+    assert bucket_layout.recorded(made.folder) == layout
+    assert bucket_layout.settings(made.folder) == {"BUCKET": "company-mwaa", "DAG_S3_PATH": "team/dags"}
+
+
+def test_a_project_without_a_layout_has_the_stacks_own(tmp_path: Path) -> None:
+    made = init(tmp_path / "new", ENVIRONMENT)
+    assert not (made.folder / "bucket.yaml").exists()
+    assert bucket_layout.settings(made.folder) == {}

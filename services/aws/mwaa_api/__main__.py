@@ -1,7 +1,7 @@
 """MWAA's API at port 4568.
 
-Settings, from the environment: WINDTUNNEL_NAME, AWS_REGION, BUCKET, ENVIRONMENT_CLASS, AIRFLOW_VERSION and
-WEBSERVER_URL (as callers reach it), which the environment's document begins with; DOCUMENT, the file that keeps it;
+Settings, from the environment: WINDTUNNEL_NAME, AWS_REGION, BUCKET, DAG_S3_PATH, ENVIRONMENT_CLASS, AIRFLOW_VERSION
+and WEBSERVER_URL (as callers reach it), which the environment's document begins with; DOCUMENT, the file that keeps it;
 AIRFLOW_URL, the web server as this service reaches it; SECRETS_FOLDER with the keys of callers; TOKEN_SECRET_FILE, the
 secret of the web server's tokens; DOCKER_API_URL, docker-proxy; DELIVERY, `project` or `bucket`.
 """

@@ -20,10 +20,18 @@ Document = dict[str, Any]
 # Brings the stack from one document to the next; what it raises becomes the update's error.
 Apply = Callable[[Document, Document], None]
 
-# https://docs.aws.amazon.com/mwaa/latest/userguide/environment-class.html
-CLASSES = ("mw1.micro", "mw1.small", "mw1.medium", "mw1.large", "mw1.xlarge", "mw1.2xlarge")
+# Made from src/windtunnel/classes.py, which this service's image does not have.
+CLASSES = tuple(json.loads(Path(__file__).with_name("classes.json").read_text()))
 LOGS = ("DagProcessing", "Scheduler", "Webserver", "Worker", "Task")
-SETTINGS = ("WINDTUNNEL_NAME", "AWS_REGION", "BUCKET", "ENVIRONMENT_CLASS", "AIRFLOW_VERSION", "WEBSERVER_URL")
+SETTINGS = (
+    "WINDTUNNEL_NAME",
+    "AWS_REGION",
+    "BUCKET",
+    "DAG_S3_PATH",
+    "ENVIRONMENT_CLASS",
+    "AIRFLOW_VERSION",
+    "WEBSERVER_URL",
+)
 NOT_OF_THE_DOCUMENT = {"Name", "WorkerReplacementStrategy"}
 
 log = logging.getLogger(__name__)
@@ -106,7 +114,8 @@ class Environment:
         stored = json.loads(self._file.read_text()) if self._file.exists() else {}
         fresh = first(self._settings)
         document = stored.get("document") or fresh | {"CreatedAt": int(time.time())}
-        then = first(stored["settings"]) if stored else fresh
+        # A file of before a setting was there: it was as it is now.
+        then = first(self._settings | stored["settings"]) if stored else fresh
         document |= {key: value for key, value in fresh.items() if value != then.get(key)}
         if document["Status"] == "UPDATING":
             error = {"ErrorCode": "INTERRUPTED", "ErrorMessage": "The service stopped during the update"}
@@ -153,7 +162,7 @@ def first(settings: Mapping[str, str]) -> Document:
         "ExecutionRoleArn": ROLE_ARN,
         "AirflowVersion": settings["AIRFLOW_VERSION"],
         "SourceBucketArn": f"arn:aws:s3:::{bucket}",
-        "DagS3Path": "dags",
+        "DagS3Path": settings["DAG_S3_PATH"],
         "EnvironmentClass": settings["ENVIRONMENT_CLASS"],
         "MinWorkers": 1,
         "MaxWorkers": 1,

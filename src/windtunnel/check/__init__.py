@@ -1,4 +1,4 @@
-"""Everything of a project folder that MWAA would break, found without a stack and without running the user's code."""
+"""Everything of a project folder that MWAA would break, found without a stack and without running its DAGs."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,14 +17,14 @@ from windtunnel.check import (
 )
 from windtunnel.check.finding import Finding
 from windtunnel.check.project import Project
+from windtunnel.check.trial import Trial
 from windtunnel.classes import environment_class
 
 
-def check(folder: Path, class_name: str = "mw1.small", run_startup: startup.Runner | None = None) -> list[Finding]:
+def check(folder: Path, class_name: str = "mw1.small", trial: Trial | None = None) -> list[Finding]:
     """All findings in the project folder, by file and line.
 
-    `class_name` is the environment class that the DAGs are counted for. `run_startup` runs startup.sh in a throw-away
-    container, and without it the script is only read.
+    `class_name` is the environment class that the DAGs are counted for, `trial` how a run of startup.sh went.
 
     Raises:
         UsageError: there is no such folder, or no such class.
@@ -32,7 +32,7 @@ def check(folder: Path, class_name: str = "mw1.small", run_startup: startup.Runn
     size = environment_class(class_name)
     project = Project(folder)
     return sorted(
-        {*_static(project), *integrity.capacity(project, size.name, size.dags), *startup.findings(project, run_startup)}
+        {*_static(project), *integrity.capacity(project, size.name, size.dags), *startup.findings(project, trial)}
     )
 
 

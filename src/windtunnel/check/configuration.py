@@ -8,7 +8,7 @@ import yaml
 
 from windtunnel.check.finding import Finding
 from windtunnel.check.project import Project
-from windtunnel.check.tables import mwaa, table
+from windtunnel.check.tables import mwaa, plain, table
 
 # Airflow hands on whatever stands there: https://airflow.apache.org/docs/apache-airflow/stable/configurations-ref.html
 OPEN_SECTIONS = {
@@ -17,8 +17,6 @@ OPEN_SECTIONS = {
     "elasticsearch_configs",
     "opensearch_configs",
 }
-# The same option, whose value a command or the secrets backend gives.
-ENDS = ("_cmd", "_secret")
 
 
 def findings(project: Project) -> Iterator[Finding]:
@@ -80,13 +78,13 @@ def _option(name: str, key: yaml.Node, value: yaml.Node) -> Iterator[Finding]:
 def judged(option: str) -> tuple[str, str, str]:
     """The rule that an option breaks, what to say and what to do; nothing when it is a good one."""
     airflow = table("options")
-    plain = next((option.removesuffix(end) for end in ENDS if option.removesuffix(end) in known()), option)
-    row = mwaa().get(plain, {"kind": ""})
+    meant = next((name for name in plain(option) if name in known()), option)
+    row = mwaa().get(meant, {"kind": ""})
     if row["kind"] == "refused":
         return "option-refused", f"{option}: MWAA does not let it be set: {row['why']}", ""
     if row["kind"] in ("forced", "ignored"):
         return "option-forced", f"{option}: MWAA sets it itself: {row['mwaa'] or row['why']}", ""
-    if plain in known() or option.rpartition(".")[0] in OPEN_SECTIONS:
+    if meant in known() or option.rpartition(".")[0] in OPEN_SECTIONS:
         return "", "", ""
     if option in airflow["renamed"]:
         new = airflow["renamed"][option]

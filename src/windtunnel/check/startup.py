@@ -1,41 +1,37 @@
-"""startup.sh, read but not run: what its shell, MWAA's Amazon Linux and MWAA's variables make of it."""
+"""startup.sh: what its shell, MWAA's Amazon Linux and MWAA's variables make of it, and how a run of it went."""
 
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator
 
 from windtunnel.check.finding import Finding
 from windtunnel.check.project import Project
-from windtunnel.check.tables import reserved
+from windtunnel.check.tables import is_reserved
+from windtunnel.check.trial import Trial
 
 BEGIN = r"(?:^|[;&|(`]|\b(?:then|do|else|sudo(?:\s+-\S+)*|exec|time|if|!)\s)\s*"
 COMMANDS = {"startup-yum": ("yum", "dnf"), "startup-apt": ("apt", "apt-get", "dpkg")}
 SETS = re.compile(BEGIN + r"(?:(?:export|declare\s+-x|readonly)\s+)?([A-Z][A-Z0-9_]*)=")
 HEREDOC = re.compile(r"<<-?\s*(['\"]?)(\w+)\1")
+# What bash and sudo say of Amazon Linux's package manager, which Debian does not have.
+NO_YUM = re.compile(r"\b(yum|dnf): (?:command )?not found")
 
 
-@dataclass(frozen=True)
-class Trial:
-    """How a run of the script ended: exit code, and all that it printed."""
-
-    exit_code: int
-    output: str
-
-
-#: Runs the script at this path in a throw-away container; with none, it is only read.
-Runner = Callable[[Path], Trial]
-
-
-def findings(project: Project, run: Runner | None = None) -> Iterator[Finding]:
-    """All that is wrong with startup.sh, if there is one."""
+def findings(project: Project, trial: Trial | None = None) -> Iterator[Finding]:
+    """All that is wrong with startup.sh, if there is one; what its run tells, but not what reading it told already."""
     if not project.startup.is_file():
         return
     name = project.relative(project.startup)
     content = project.startup.read_bytes()
     lines = content.decode(errors="replace").splitlines()
+    read = [*_read(name, content, lines)]
+    yield from read
+    if trial:
+        yield from _tried(name, lines, trial, read)
+
+
+def _read(name: str, content: bytes, lines: list[str]) -> Iterator[Finding]:
     if not content.startswith(b"#!"):
         yield Finding(name, 1, "startup-shebang", f"expected #!/bin/bash, found {(lines or [''])[0][:40]!r}")
     ends = content.count(b"\r\n")
@@ -45,14 +41,28 @@ def findings(project: Project, run: Runner | None = None) -> Iterator[Finding]:
     yield from _syntax(name, content.replace(b"\r\n", b"\n"))
     yield from _commands(name, lines)
     yield from _reserved(name, lines)
-    if run:
-        yield from _tried(name, run(project.startup))
 
 
-def _tried(name: str, trial: Trial) -> Iterator[Finding]:
-    if trial.exit_code:
-        tail = "\n".join(trial.output.strip().splitlines()[-5:])
-        yield Finding(name, 0, "startup-fails", f"expected exit code 0, found {trial.exit_code}: {tail or 'no output'}")
+def _tried(name: str, lines: list[str], trial: Trial, read: list[Finding]) -> Iterator[Finding]:
+    told = {one.rule for one in read}
+    if trial.problem and not told & {"startup-syntax", "startup-crlf"}:
+        yield from _failed(name, trial, "startup-yum" in told)
+    named = {one.message.split()[0] for one in read if one.rule == "startup-reserved"}
+    for variable in trial.exported:
+        if is_reserved(variable) and variable not in named:
+            line = next((number for number, code in _code(lines) if variable in code), 0)
+            yield Finding(name, line, "startup-reserved", f"{variable} is exported, and MWAA sets it back")
+
+
+def _failed(name: str, trial: Trial, yum_is_told: bool) -> Iterator[Finding]:
+    if found := NO_YUM.search(trial.output):
+        if not yum_is_told:
+            yield Finding(name, 0, "startup-yum", f"run here, it {trial.problem}: {found[0]}")
+        return
+    tail = "\n".join(trial.output.strip().splitlines()[-5:])
+    yield Finding(
+        name, 0, "startup-fails", f"expected exit code 0; it {trial.problem}; its last lines: {tail or 'none'}"
+    )
 
 
 def _syntax(name: str, content: bytes) -> Iterator[Finding]:
@@ -100,8 +110,3 @@ def _reserved(name: str, lines: list[str]) -> Iterator[Finding]:
             alone = re.match(r"(\"[^\"]*\"|'[^']*'|[^\s;&|])*\s+[^\s;&|#]", code[found.end() :])
             if is_reserved(found[1]) and (not alone or "export" in found[0] or "declare" in found[0]):
                 yield Finding(name, number, "startup-reserved", f"{found[1]} is set here, and MWAA sets it back")
-
-
-def is_reserved(variable: str) -> bool:
-    """Whether MWAA sets this environment variable itself, whatever startup.sh does."""
-    return any(re.fullmatch(pattern, variable) for pattern in reserved())

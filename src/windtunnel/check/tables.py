@@ -1,5 +1,6 @@
 """The tables beside this module: facts of Airflow 3.3.1 and of MWAA, each in one place."""
 
+import re
 import tomllib
 from functools import cache
 from importlib.resources import files
@@ -20,11 +21,22 @@ def mwaa() -> dict[str, dict[str, str]]:
     return {row["name"]: row for row in _of_the_containers()["option"]}
 
 
+def is_reserved(variable: str) -> bool:
+    """Whether MWAA sets this environment variable itself, whatever startup.sh does."""
+    names = plain(variable)
+    patterns = [row["pattern"] for row in _of_the_containers()["reserved"]]
+    if any(re.fullmatch(pattern, name) for pattern in patterns for name in names):
+        return True
+    options = [re.sub("^airflow__(.+?)__", r"\1.", name.lower()) for name in names if name.startswith("AIRFLOW__")]
+    return any(mwaa()[option]["kind"] in ("forced", "refused", "ignored") for option in options if option in mwaa())
+
+
+def plain(name: str) -> list[str]:
+    """An option's or a variable's name, and what it is without a suffix that has its value given in another way."""
+    ends = [suffix.upper() if name.isupper() else suffix for suffix in _of_the_containers()["suffixes"]]
+    return [name, *(name.removesuffix(end) for end in ends if name.endswith(end))]
+
+
 @cache
-def reserved() -> list[str]:
-    """Patterns of the names of variables that startup.sh can't set."""
-    return [row["pattern"] for row in _of_the_containers()["reserved"]]
-
-
 def _of_the_containers() -> dict[str, Any]:
     return tomllib.loads((ROOT / "airflow/windtunnel_runtime/options.toml").read_text())

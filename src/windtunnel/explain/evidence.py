@@ -84,6 +84,17 @@ class Executor:
 
 
 @dataclass(frozen=True)
+class Timeouts:
+    """When the scheduler gives a task up, in seconds: scheduler.task_queued_timeout, task_instance_heartbeat_timeout.
+
+    The defaults are MWAA's.
+    """
+
+    queued: float = 1800
+    heartbeat: float = 300
+
+
+@dataclass(frozen=True)
 class Heartbeat:
     """A component as Airflow judges it (healthy, unhealthy; None: it never ran), and when it was last heard of."""
 
@@ -171,6 +182,7 @@ class Evidence:
     events: tuple[str, ...] = ()
     pool: Pool | None = None
     executor: Executor | None = None
+    timeouts: Timeouts = Timeouts()
     queue: int | None = None
     slots: int | None = None
     busy: int | None = None

@@ -27,6 +27,7 @@ from windtunnel.explain.evidence import (
     Pool,
     RunFacts,
     TaskFacts,
+    Timeouts,
     Verdict,
     Worker,
 )
@@ -42,6 +43,9 @@ ORDER = (
     *(None, "upstream_failed", "removed", "skipped", "success"),
 )
 EVENTS = 20
+# Of the variables that a component was started with; bash reads them first (image: /usr/local/windtunnel).
+TIMEOUTS = """
+    echo ${AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT:-1800} ${AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT:-300}"""
 
 VERDICT = """
     SELECT at, kind, try_number, container, limit_bytes, container_peak_bytes, task_peak_bytes, neighbours
@@ -158,6 +162,7 @@ class _Gathering:
             "workers": self._seen("the workers' containers", self._workers) or (),
             "slots": int(self._stack.environment.value("CELERY_WORKER_AUTOSCALE").split(",")[0]),
             "executor": self._seen("the executor's slots", self._executor),
+            "timeouts": self._seen("the scheduler's time limits", self._timeouts) or Timeouts(),
             "queue": self._seen("the queue's length", lambda: self._figure('redis_key_size{key="default"}', 0)),
             "busy": self._seen(
                 "what the workers run",
@@ -174,6 +179,12 @@ class _Gathering:
             self._figure(f"max(airflow_executor_{name})") for name in ("open_slots", "running_tasks")
         )
         return None if open_slots is None or running is None else Executor(open_slots, running)
+
+    def _timeouts(self) -> Timeouts | None:
+        of_airflow = ("scheduler", "worker", "webserver")
+        there = (one for one in self._stack.containers() if one.service in of_airflow and one.is_running)
+        reader = next(there, None)
+        return Timeouts(*map(float, reader.execute("bash", "-c", TIMEOUTS).split())) if reader else None
 
     def _memory_now(self, key: tuple[str, str, str, int]) -> int | None:
         names = ("dag_id", "task_id", "run_id", "map_index")
@@ -194,7 +205,7 @@ class _Gathering:
     def _seen(self, what: str, look: Callable[[], T]) -> T | None:
         try:
             return look()
-        except (WindtunnelError, DockerException, psycopg.Error, httpx.HTTPError, OSError) as error:
+        except (WindtunnelError, DockerException, psycopg.Error, httpx.HTTPError, OSError, ValueError) as error:
             reason = str(error).strip().splitlines()
             self._gaps.append(f"{what}: {reason[0] if reason else type(error).__name__}")
             return None

@@ -14,8 +14,6 @@ from windtunnel.explain.cause import (
 from windtunnel.explain.evidence import Evidence
 from windtunnel.explain.words import ago, megabytes, some
 
-QUEUED_TIMEOUT = 1800  # seconds: scheduler.task_queued_timeout
-HEARTBEAT_TIMEOUT = 300  # seconds: scheduler.task_instance_heartbeat_timeout
 DONE = ("success", "failed", "skipped", "upstream_failed", "removed")
 
 
@@ -133,7 +131,7 @@ def _behind(evidence: Evidence) -> str:
 def _queued(evidence: Evidence) -> str:
     return (
         f"It is queued since {ago(evidence.now, task_of(evidence).queued)} and no worker has taken it yet"
-        f"{_behind(evidence)}; after {QUEUED_TIMEOUT} s Airflow takes it back."
+        f"{_behind(evidence)}; after {evidence.timeouts.queued:g} s Airflow takes it back."
     )
 
 
@@ -146,7 +144,7 @@ def _host_is_gone(evidence: Evidence) -> bool:
 def _no_host(evidence: Evidence) -> str:
     return (
         f"Airflow has it for running, but its worker {task_of(evidence).host} is gone: once its heartbeat has been "
-        f"missing for {HEARTBEAT_TIMEOUT} s, or what scheduler.task_instance_heartbeat_timeout says, the scheduler "
+        f"missing for {evidence.timeouts.heartbeat:g} s (scheduler.task_instance_heartbeat_timeout), the scheduler "
         "retries or fails it."
     )
 

@@ -17,7 +17,7 @@ from windtunnel.check.project import Project
 from windtunnel.check.requirements import BUNDLED, ESSENTIAL, gets_bundled, lines, on_this_host
 from windtunnel.errors import NotPackaged
 from windtunnel.package import archive
-from windtunnel.pip_for_mwaa import conflict, download, errors, last_lines
+from windtunnel.pip_for_mwaa import conflict, download, errors, install, last_lines, without_network
 from windtunnel.platform import AIRFLOW_HOME
 
 CONSTRAINTS = "packaged-constraints.txt"
@@ -30,12 +30,16 @@ OWN_WHEEL = (
 
 @dataclass(frozen=True)
 class Package:
-    """What was made: the files, the wheels in the zip, its size in bytes."""
+    """What was made: the files, the wheels in the zip, its size in bytes.
+
+    `network_cut`: whether pip, when it installed them, could not have reached an index.
+    """
 
     plugins: Path
     requirements: Path
     wheels: tuple[str, ...]
     bytes: int
+    network_cut: bool
 
 
 def _nothing(_: str) -> None:
@@ -68,11 +72,8 @@ def package(folder: Path, output: Path, progress: Callable[[str], None] = _nothi
     written.write_text(requirements_of(pins, bool(held)))
     progress("installing without an index")
     verify(output / "plugins.zip", written)
-    return Package(output / "plugins.zip", written, tuple(path.name for path in found), _size(output / "plugins.zip"))
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size
+    made = output / "plugins.zip"
+    return Package(made, written, tuple(path.name for path in found), made.stat().st_size, bool(without_network()))
 
 
 def _download(project: Project, wheels: Path, temporary: Path) -> None:
@@ -127,7 +128,7 @@ def requirements_of(pins: list[str], own_constraints: bool) -> str:
 
 
 def verify(plugins: Path, requirements: Path) -> None:
-    """Have pip take the packaged requirements for MWAA's platform from the zip alone, held as MWAA holds them.
+    """Have pip install the packaged requirements for MWAA's platform from the zip alone, held as MWAA holds them.
 
     Raises:
         NotPackaged: something is not in it.
@@ -139,7 +140,11 @@ def verify(plugins: Path, requirements: Path) -> None:
             made.extractall(temporary, [it for it in made.namelist() if it.endswith(".whl") or it == CONSTRAINTS])
         file = Path(temporary) / "requirements.txt"
         file.write_text(written.replace(str(AIRFLOW_HOME / "plugins"), temporary))
-        done = download(f"--dest={temporary}/installed", *held, f"--requirement={file}", offline=True)
+        taken = Path(temporary) / "taken"
+        done = download(f"--dest={taken}", *held, f"--requirement={file}", offline=True)
+        wheels = sorted(taken.glob("*.whl"))
+        if wheels and not done.returncode:
+            done = install(wheels, Path(temporary) / "installed")
     if done.returncode:
         said = f"{plugins} does not install without an index:\n{last_lines(done)}"
         raise NotPackaged(said, "./windtunnel check --resolve")

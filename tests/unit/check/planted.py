@@ -116,6 +116,9 @@ STARTUP = {
         "export AIRFLOW__CORE__PARALLELISM=4  # <<\n",
         "PYTHONPATH=/tmp  # <<\n",
         "export ECS_X=1  # <<\n",
+        "export AIRFLOW__CORE__EXECUTOR_CMD='echo LocalExecutor'  # <<\n",
+        "export AIRFLOW__CORE__AUTH_MANAGER=mine  # <<\n",
+        "export AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT_SECRET=x  # <<\n",
     ],
 }
 REQUIREMENTS = {
@@ -131,8 +134,17 @@ OPTIONS = {
     "option-unknown": ["core.NAME: 1  # <<\n", "OTHER.parallelism: 1  # <<\n", "core.paralelism: 4  # <<\n"],
     "option-removed": ["core.check_slas: true  # <<\n", "webserver.worker_class: x  # <<\n"],
     "option-renamed": ["webserver.base_url: x  # <<\n", "scheduler.dag_dir_list_interval: 60  # <<\n"],
-    "option-refused": ["core.multi_team: true  # <<\n", "triggerer.queues_enabled: true  # <<\n"],
-    "option-forced": ["core.executor: LocalExecutor  # <<\n", "celery.worker_concurrency: 3  # <<\n"],
+    "option-refused": [
+        "core.multi_team: true  # <<\n",
+        "core.multi_team_cmd: echo  # <<\n",
+        "triggerer.queues_enabled: true  # <<\n",
+    ],
+    "option-forced": [
+        "core.executor: LocalExecutor  # <<\n",
+        "celery.worker_concurrency: 3  # <<\n",
+        "core.fernet_key_cmd: x  # <<\n",
+        "celery.broker_url_secret: x  # <<\n",
+    ],
 }
 
 

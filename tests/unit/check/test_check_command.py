@@ -13,7 +13,7 @@ REALISTIC = Path(__file__).parent / "realistic"
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "windtunnel", "check", *map(str, arguments)]
+    command = [sys.executable, "-m", "windtunnel", "check", "--no-run-startup", *map(str, arguments)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
 
@@ -25,7 +25,13 @@ def project(tmp_path: Path) -> Path:
 
 def test_a_clean_project_exits_0() -> None:
     done = run("--project", REALISTIC)
-    assert (done.returncode, done.stdout) == (0, "✓ 0 errors, 0 warnings\n")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "✓ 0 errors, 0 warnings")
+
+
+def test_it_says_whether_the_startup_script_was_run() -> None:
+    assert "startup.sh was read, not run: by --no-run-startup" in run("--project", REALISTIC).stdout
+    told = json.loads(run("--project", REALISTIC, "--json").stdout)
+    assert told["startup"] == {"run": False, "why_not": "by --no-run-startup"}
 
 
 def test_an_error_exits_1_and_says_where_what_and_what_to_do(project: Path) -> None:

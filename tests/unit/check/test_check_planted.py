@@ -11,7 +11,7 @@ from planted import ALONE, PLANTERS
 
 from windtunnel.check import check
 from windtunnel.check.rules import RULES
-from windtunnel.check.startup import Trial
+from windtunnel.check.trial import Trial
 
 REALISTIC = Path(__file__).parent / "realistic"
 #: Found by other means than by reading: each has a test of its own.
@@ -72,10 +72,10 @@ def test_a_clean_project_has_no_finding() -> None:
 
 def test_a_startup_script_that_fails_in_its_container_is_found(project: Path, draw: random.Random) -> None:
     code = draw.randrange(1, 256)
-    findings = check(project, run_startup=lambda path: Trial(code, f"{path.name}: no such thing"))
+    findings = check(project, trial=Trial(f"ended with {code}", "cp: no such thing"))
     assert [(one.file, one.rule) for one in findings] == [("startup.sh", "startup-fails")]
     assert str(code) in findings[0].message and "no such thing" in findings[0].message
-    assert check(project, run_startup=lambda _: Trial(0, "")) == []
+    assert check(project, trial=Trial(output="all is well")) == []
 
 
 def test_syntax_that_only_mwaas_python_knows_is_no_error(project: Path) -> None:

@@ -78,6 +78,7 @@ def settings(tmp_path: Path) -> dict[str, str]:
         "WINDTUNNEL_NAME": "wt",
         "AWS_REGION": "eu-west-3",
         "BUCKET": "mine",
+        "DAG_S3_PATH": "team/dags",
         "ENVIRONMENT_CLASS": "mw1.small",
         "AIRFLOW_VERSION": "3.3.1",
         "WEBSERVER_URL": "http://localhost:8080",

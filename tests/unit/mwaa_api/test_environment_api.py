@@ -36,8 +36,8 @@ def test_every_operation_of_the_api_is_there() -> None:
     assert operations.names() == set(MODEL.operation_names)
 
 
-def test_every_class_of_ours_is_one_of_mwaas() -> None:
-    assert set(KNOWN_CLASSES) <= set(CLASSES)
+def test_its_classes_are_those_of_the_stack() -> None:
+    assert tuple(KNOWN_CLASSES) == CLASSES
 
 
 def test_the_stack_is_an_environment(mwaa: Any) -> None:
@@ -45,6 +45,7 @@ def test_the_stack_is_an_environment(mwaa: Any) -> None:
     found = mwaa.client().get_environment(Name="wt")["Environment"]
     assert (found["Status"], found["Arn"], found["EnvironmentClass"]) == ("AVAILABLE", ARN, "mw1.small")
     assert (found["AirflowVersion"], found["SourceBucketArn"]) == ("3.3.1", "arn:aws:s3:::mine")
+    assert found["DagS3Path"] == "team/dags"
     groups = {name: one["CloudWatchLogGroupArn"] for name, one in found["LoggingConfiguration"].items()}
     assert groups["WebserverLogs"].endswith(":log-group:airflow-wt-WebServer")
     assert found["CreatedAt"].year >= 2026
@@ -131,6 +132,14 @@ def test_a_service_that_stopped_during_an_update_says_so(settings: dict[str, str
     file.write_text(json.dumps({"settings": settings, "document": stopped}))
     found = Environment(file, settings, lambda old, new: None).document
     assert (found["Status"], found["LastUpdate"]["Error"]["ErrorCode"]) == ("UPDATE_FAILED", "INTERRUPTED")
+
+
+def test_a_document_of_before_a_setting_was_there_stays(settings: dict[str, str]) -> None:
+    file = Path(settings["DOCUMENT"])
+    environment = Environment(file, settings, lambda old, new: None)
+    then = {name: value for name, value in settings.items() if name != "DAG_S3_PATH"}
+    file.write_text(json.dumps({"settings": then, "document": environment.document | {"DagS3Path": "dags"}}))
+    assert Environment(file, settings, lambda old, new: None).document["DagS3Path"] == "dags"
 
 
 def test_a_setting_that_changes_beats_an_older_update(settings: dict[str, str]) -> None:

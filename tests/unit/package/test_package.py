@@ -6,11 +6,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from wheelhouse import LINUX, Wheelhouse
+from wheelhouse import LINUX, Listener, Wheelhouse
 
 from windtunnel.check.resolution import resolution
 from windtunnel.errors import NotPackaged
 from windtunnel.package import package, verify
+from windtunnel.pip_for_mwaa import without_network
 
 
 @pytest.fixture
@@ -188,3 +189,24 @@ def test_a_zip_that_lacks_a_wheel_does_not_pass(index: Wheelhouse, project: Path
             less.writestr(name, whole.read(name))
     with pytest.raises(NotPackaged, match="does not install without an index"):
         verify(tmp_path / "less.zip", done.requirements)
+
+
+def test_a_wheel_that_can_be_taken_and_not_installed_does_not_pass(
+    index: Wheelhouse, project: Path, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(index.wheel("one", "1.0"), "a") as wheel:
+        wheel.writestr("../../out.py", "")
+    with pytest.raises(NotPackaged, match="does not install without an index"):
+        package(require(project, "one"), tmp_path / "out")
+
+
+@pytest.mark.skipif(not without_network(), reason="this system lets no process be cut off from the network")
+def test_an_index_of_this_very_machine_is_not_reached(index: Wheelhouse, project: Path, tmp_path: Path) -> None:
+    index.wheel("one", "1.0")
+    done = package(require(project, "one"), tmp_path / "out")
+    assert done.network_cut
+    with Listener() as listener:
+        done.requirements.write_text(f"--find-links {listener.url}\ntwo\n")
+        with pytest.raises(NotPackaged, match="does not install"):
+            verify(done.plugins, done.requirements)
+        assert not listener.was_asked

@@ -1,8 +1,10 @@
 """A package index of the test's own: a folder of wheels and of sources, as pip's --find-links takes it."""
 
 import io
+import socket
 import tarfile
 from pathlib import Path
+from typing import Self
 from zipfile import ZipFile
 
 LINUX = "cp312-cp312-manylinux_2_17_x86_64"
@@ -39,3 +41,25 @@ class Wheelhouse:
                 member = tarfile.TarInfo(f"{name}-{version}/{file}")
                 member.size = len(text)
                 archive.addfile(member, io.BytesIO(text.encode()))
+
+
+class Listener:
+    """A port of this machine that takes connections and never answers."""
+
+    def __enter__(self) -> Self:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._socket.setblocking(False)
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    @property
+    def was_asked(self) -> bool:
+        """Whether somebody has connected."""
+        try:
+            self._socket.accept()[0].close()
+        except BlockingIOError:
+            return False
+        return True

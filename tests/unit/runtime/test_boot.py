@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from windtunnel_runtime import boot, startup_script, user_plugins, user_requirements
-from windtunnel_runtime.environment import Environment, options
+from windtunnel_runtime.environment import Environment, options, variable
 
 
 class Machine:
@@ -192,8 +192,24 @@ def test_every_row_of_the_table_says_why_it_differs() -> None:
         assert option.why or (not option.here and option.kind != "ignored"), option.name
 
 
-@pytest.mark.parametrize("name", [option.name for option in options().values() if option.kind == "forced"])
+@pytest.mark.parametrize("name", [option.name for option in options().values() if option.kind in ("forced", "refused")])
 def test_no_forced_option_can_be_set(name: str) -> None:
     environment = Environment({})
-    environment.configure({name: "1", name.upper(): "1"})
-    assert environment.variables == {} and len(environment.refused) == 2
+    names = [f"{name}{suffix}" for suffix in ("", "_cmd", "_secret")]
+    environment.configure({name: "1" for one in names for name in (one, one.upper())})
+    environment.export({variable(one): "1" for one in names})
+    assert environment.variables == {} and len(environment.refused) == 9
+
+
+def test_what_only_looks_like_a_reserved_name_is_taken() -> None:
+    mine = {
+        "MY_SECRET": "1",
+        "AIRFLOW__CORE__DEFAULT_TIMEZONE": "utc",
+        "AIRFLOW__SECRETS__BACKEND": "x",
+        "AIRFLOW__X": "",
+    }
+    environment = Environment({})
+    environment.export(mine)
+    environment.configure({"email.from_email_cmd": "echo me"})
+    assert environment.refused == []
+    assert environment.variables == mine | {"AIRFLOW__EMAIL__FROM_EMAIL_CMD": "echo me"}

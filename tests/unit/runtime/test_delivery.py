@@ -111,7 +111,7 @@ class Bucket:
 
 def test_a_bucket_is_a_source_too(tmp_path: Path) -> None:
     bucket = Bucket(**{"dags/": b"", "dags/one.py": b"1", "dags/package/two.py": b"2", "dags-other/x.py": b"3"})
-    source = Prefix(bucket, "pipelines", "dags")
+    source = Prefix(bucket, "pipelines", lambda: "dags")
     place = Place(source, tmp_path, tmp_path)
     place.follow(source.versions())
     del bucket.objects["dags/package/two.py"]
@@ -119,3 +119,13 @@ def test_a_bucket_is_a_source_too(tmp_path: Path) -> None:
     place.follow(source.versions())
     assert [path.name for path in tmp_path.rglob("*.py")] == ["one.py"]
     assert (tmp_path / "one.py").read_bytes() == b"one"
+
+
+def test_the_dags_follow_when_the_environment_names_another_folder(tmp_path: Path) -> None:
+    bucket = Bucket(**{"dags/one.py": b"1", "dags/both.py": b"old", "team/a/both.py": b"new", "team/a/two.py": b"2"})
+    paths = iter(("dags", "/team/a/"))
+    source = Prefix(bucket, "pipelines", lambda: next(paths))
+    place = Place(source, tmp_path, tmp_path)
+    for _ in range(2):
+        place.follow(source.versions())
+    assert {path.name: path.read_bytes() for path in tmp_path.rglob("*.py")} == {"both.py": b"new", "two.py": b"2"}
