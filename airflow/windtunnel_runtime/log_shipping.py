@@ -28,6 +28,8 @@ PIPES = Path("/tmp/windtunnel-logs")
 # What a component may print while the process imports what it needs.
 PIPE_BYTES = 1 << 20
 LONGEST_LINE = 1 << 18
+# After so long without an end, the begin of a line is printed.
+IDLE_SECONDS = 0.1
 SEND_SECONDS = 2
 # For requests of a container that is up before CloudWatch: the waits between them double up to 20 s.
 ATTEMPTS = 6
@@ -75,8 +77,10 @@ def drain(seconds: float = 2.0) -> None:
     """Wait until what was printed has been read: the end of a container's first process is the end of all."""
     pipes = [os.open(pipe, os.O_RDWR) for pipe in PIPES.glob("*")]
     until = time.monotonic() + seconds
-    while any(_waiting(pipe) for pipe in pipes) and time.monotonic() < until:
+    while select.select(pipes, [], [], 0)[0] and time.monotonic() < until:
         time.sleep(0.01)
+    if pipes:
+        time.sleep(2 * IDLE_SECONDS)
 
 
 def _pipe(component: str) -> int:
@@ -88,28 +92,27 @@ def _pipe(component: str) -> int:
     return opened
 
 
-def _waiting(pipe: int) -> bool:
-    return bool(select.select([pipe], [], [], 0)[0])
-
-
 def _ship(pipes: Mapping[int, str], component: str, printed: Mapping[str, Path]) -> None:
     """Read the pipes for ever. The container's own output comes first, whatever goes wrong with the rest."""
-    readers: dict[int, _Lines] = {}
+    readers = {pipe: _Lines() for pipe in pipes}
     with _told():
         logs = _Logs(os.environ)
         for prefix, file in printed.items():
-            _Lines(logs.of(component, prefix)).add(file.read_bytes() + b"\n")
-        readers = {pipe: _Lines(logs.of(name, name)) for pipe, name in pipes.items()}
+            log = logs.of(component, prefix)
+            for line in file.read_bytes().splitlines():
+                _send(line, log)
+        for pipe, name in pipes.items():
+            readers[pipe].log = logs.of(name, name)
     with selectors.DefaultSelector() as selector:
         for pipe in pipes:
             selector.register(pipe, selectors.EVENT_READ)
         while True:
-            for key, _ in selector.select():
-                read = os.read(key.fd, 1 << 16)
-                _write(read)
-                if key.fd in readers:
-                    with _told():
-                        readers[key.fd].add(read)
+            ready = selector.select(IDLE_SECONDS if any(one.rest for one in readers.values()) else None)
+            for key, _ in ready:
+                readers[key.fd].add(os.read(key.fd, 1 << 16))
+            if not ready:
+                for reader in readers.values():
+                    reader.end_line()
 
 
 def _write(text: bytes) -> None:
@@ -126,20 +129,35 @@ def _told() -> Iterator[None]:
         sys.excepthook(*sys.exc_info())
 
 
-class _Lines:
-    """Output as it comes, in pieces, handed on by whole lines; empty ones, which CloudWatch refuses, are not."""
+def _send(line: bytes, log: Log) -> None:
+    if line.strip():  # CloudWatch refuses empty ones
+        with _told():
+            log(line.decode(errors="replace"))
 
-    def __init__(self, log: Log) -> None:
-        self._log = log
-        self._rest = b""
+
+class _Lines:
+    """One component's output as it comes, in pieces; printed and sent by whole lines, so that none is in another."""
+
+    def __init__(self) -> None:
+        self.log: Log | None = None
+        self.rest = b""
 
     def add(self, piece: bytes) -> None:
-        *lines, self._rest = (self._rest + piece).split(b"\n")
-        if len(self._rest) > LONGEST_LINE:
-            lines, self._rest = [*lines, self._rest], b""
-        for line in lines:
-            if line.strip():
-                self._log(line.decode(errors="replace"))
+        whole, newline, self.rest = (self.rest + piece).rpartition(b"\n")
+        self._print(whole + newline)
+        if len(self.rest) > LONGEST_LINE:
+            self.end_line()
+
+    def end_line(self) -> None:
+        """Take what has no end yet for a line: it is long, or nothing more has come."""
+        rest, self.rest = self.rest, b""
+        self._print(rest)
+
+    def _print(self, text: bytes) -> None:
+        _write(text)
+        if self.log:
+            for line in text.split(b"\n"):
+                _send(line, self.log)
 
 
 class _Logs:

@@ -200,7 +200,9 @@ def main(group: str, count: int, follow: bool) -> None:
     """Print the group's last lines; then go on, if that is wanted."""
     tail = Tail(source(group, os.environ))
     tail.last(count)
-    while follow and not (select.select([sys.stdin], [], [], FOLLOW_SECONDS)[0] and not os.read(0, 1024)):
+    while follow and not (
+        select.select([sys.stdin], [], [], FOLLOW_SECONDS)[0] and not os.read(sys.stdin.fileno(), 1024)
+    ):
         tail.more()
 
 
