@@ -105,7 +105,7 @@ _PORTS = (
 )
 _RETENTION = (
     Setting("METADATA_RETENTION_DAYS", "90", "days", "runs and events kept in Airflow's metadata database"),
-    Setting("LOG_RETENTION_DAYS", "30", "days", "task logs kept"),
+    Setting("LOG_RETENTION_DAYS", "30", "days", "task logs kept, on the volume or in the bucket"),
     Setting("S3_VERSIONS_DAYS", "30", "days", "old versions of objects kept in the bucket"),
     Setting("PROMETHEUS_RETENTION_SIZE", "1GB", "bytes (MB, GB)", "metrics kept, by size"),
     Setting(
