@@ -7,6 +7,7 @@ task starts without it; the logs of triggers are read too; and a stream that Clo
 """
 
 import os
+from functools import cached_property
 from typing import Any
 
 from airflow.config_templates.airflow_local_settings import BASE_LOG_FOLDER
@@ -72,8 +73,12 @@ class TaskLogs:
         found = [self._group.stream(name, ti) for name in names]
         return [said for messages, _ in found for said in messages], [one for _, streams in found for one in streams]
 
+    @cached_property
+    def _client(self) -> Any:
+        return cloudwatch_handler.client(self._group.region_name, attempts=1)
+
     def _streams(self, prefix: str) -> list[str]:
-        pages = self._group.hook.conn.get_paginator("describe_log_streams").paginate(
+        pages = self._client.get_paginator("describe_log_streams").paginate(
             logGroupName=self._group.log_group, logStreamNamePrefix=prefix
         )
         return [stream["logStreamName"] for page in pages for stream in page["logStreams"]]

@@ -97,12 +97,12 @@ def _ship(pipes: Mapping[int, str], component: str, printed: Mapping[str, Path])
     readers = {pipe: _Lines() for pipe in pipes}
     with _told():
         logs = _Logs(os.environ)
+        for pipe, name in pipes.items():
+            readers[pipe].log = logs.of(name, name)
         for prefix, file in printed.items():
             log = logs.of(component, prefix)
             for line in file.read_bytes().splitlines():
                 _send(line, log)
-        for pipe, name in pipes.items():
-            readers[pipe].log = logs.of(name, name)
     with selectors.DefaultSelector() as selector:
         for pipe in pipes:
             selector.register(pipe, selectors.EVENT_READ)
