@@ -73,7 +73,7 @@ def join(component: str) -> None:
     os.close(pipe)
 
 
-def drain(seconds: float = 2.0) -> None:
+def drain(seconds: float = 10.0) -> None:
     """Wait until what was printed has been read: the end of a container's first process is the end of all."""
     pipes = [os.open(pipe, os.O_RDWR) for pipe in PIPES.glob("*")]
     until = time.monotonic() + seconds
