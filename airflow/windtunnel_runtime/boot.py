@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from windtunnel_runtime import pinned, startup_script, user_plugins, user_requirements
+from windtunnel_runtime import log_shipping, pinned, startup_script, task_logs, user_plugins, user_requirements
 from windtunnel_runtime.environment import Environment
 
 DELIVERED = Path("/mnt/delivery/code")
@@ -36,6 +36,8 @@ class Boot:
         self.host = socket.gethostname()
         self.environment = Environment({**environment, "MWAA_AIRFLOW_COMPONENT": component, "WINDTUNNEL_BOOTED": "1"})
         self.problems: list[str] = []
+        # By MWAA's prefix of its log stream, what a step has printed.
+        self.printed: dict[str, Path] = {}
         self._code = DELIVERED
 
     def run(self) -> None:
@@ -46,6 +48,8 @@ class Boot:
         if script := self._placed("startup.sh", HOME / "startup"):
             self._start(script)
         self.environment.configure(self._options())
+        self.environment.variables |= task_logs.variables(self.environment.variables)
+        self._note("", task_logs.problem(self.environment.variables))
         if requirements := self._placed("requirements.txt", HOME / "requirements"):
             log = self._log("requirements_install")
             problem = user_requirements.install(requirements, self.environment.variables, log)
@@ -87,7 +91,8 @@ class Boot:
     def _log(self, stream: str) -> Path:
         """Where a step's output goes, by the name of MWAA's log stream."""
         LOGS.mkdir(exist_ok=True)
-        return LOGS / f"{stream}_{self.component}_{self.host}.log"
+        self.printed[stream] = LOGS / f"{stream}_{self.component}_{self.host}.log"
+        return self.printed[stream]
 
     def _note(self, what: str, problem: str, log: Path | None = None) -> None:
         if problem:
@@ -114,6 +119,10 @@ def main(component: str, command: list[str]) -> None:
     """Prepare, then become the component."""
     boot = Boot(component, os.environ)
     boot.run()
+    if task_logs.kind(os.environ) == "cloudwatch":
+        sys.stdout.flush()
+        log_shipping.start(component, boot.printed)
+        log_shipping.join(component)
     boot.tell()
     boot.save()
     sys.stdout.flush()

@@ -1,10 +1,14 @@
-"""Bounds what Airflow keeps: task logs by age of the file, metadata by Airflow's own `db clean`, once a day."""
+"""Bounds what Airflow keeps: task logs by age of the file or object, metadata by `db clean`, once a day."""
 
 import os
 import subprocess
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
+
+from windtunnel_runtime import task_logs
 
 LOGS = Path("/usr/local/airflow/logs")
 DAY = 86_400
@@ -14,7 +18,10 @@ def keep() -> None:
     """Clean up once a day, for ever."""
     while True:
         time.sleep(DAY)
-        delete_old_logs(LOGS, days=int(os.environ["LOG_RETENTION_DAYS"]))
+        days = int(os.environ["LOG_RETENTION_DAYS"])
+        delete_old_logs(LOGS, days)
+        if task_logs.kind(os.environ) == "s3":
+            _delete_in_the_bucket(days)
         clean_metadata(days=int(os.environ["METADATA_RETENTION_DAYS"]))
 
 
@@ -26,6 +33,25 @@ def delete_old_logs(folder: Path, days: int) -> None:
             path.unlink()
         elif path.is_dir() and not any(path.iterdir()):
             path.rmdir()
+
+
+def _delete_in_the_bucket(days: int) -> None:
+    """What fails today may go tomorrow: the store is away, or the execution role may not."""
+    import boto3
+
+    try:
+        delete_old_objects(boto3.client("s3"), os.environ["WINDTUNNEL_BUCKET"], f"{task_logs.FOLDER}/", days)
+    except Exception as error:
+        print(f"retention: logs not deleted from the bucket: {type(error).__name__}: {error}", file=sys.stderr)
+
+
+def delete_old_objects(client: Any, bucket: str, prefix: str, days: int) -> None:
+    """Delete a bucket's objects below a prefix that are older than `days` days."""
+    oldest = time.time() - days * DAY
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for found in page.get("Contents", []):
+            if found["LastModified"].timestamp() < oldest:
+                client.delete_object(Bucket=bucket, Key=found["Key"])
 
 
 def clean_metadata(days: int) -> None:

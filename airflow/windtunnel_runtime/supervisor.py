@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 
-from windtunnel_runtime import failure_callbacks, retention
+from windtunnel_runtime import failure_callbacks, log_shipping, retention
 
 SCHEDULER = {
     "scheduler": ["airflow", "scheduler", "--skip-serve-logs"],
@@ -34,11 +34,13 @@ PATIENCE = 30
 def main() -> int:
     """Run the components until one ends or SIGTERM comes; the container's exit status."""
     _import_airflow()
-    components = _Components({name: _fork(run) for name, run in _wanted(sys.argv[1:]).items()})
+    components = _Components({name: _fork(name, run) for name, run in _wanted(sys.argv[1:]).items()})
     signal.signal(signal.SIGTERM, lambda *_: components.stop())
     signal.signal(signal.SIGINT, lambda *_: components.stop())
     signal.signal(signal.SIGALRM, lambda *_: components.kill())
-    return components.wait()
+    status = components.wait()
+    log_shipping.drain()
+    return status
 
 
 class _Components:
@@ -119,11 +121,12 @@ def _component(argv: list[str]) -> Callable[[], None]:
     return run
 
 
-def _fork(run: Callable[[], None]) -> int:
+def _fork(name: str, run: Callable[[], None]) -> int:
     child = os.fork()
     if child:
         return child
     try:
+        log_shipping.join(name)
         run()
     except SystemExit as end:
         os._exit(end.code if isinstance(end.code, int) else 1)

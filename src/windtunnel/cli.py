@@ -7,7 +7,7 @@ import sys
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from python_on_whales import DockerException
@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from windtunnel import backup as backups
-from windtunnel import classes, destinations, engine, runs, scaffold_project, selftest
+from windtunnel import classes, destinations, engine, log_groups, runs, scaffold_project, selftest
 from windtunnel import deploy as deploying
 from windtunnel import explain as explanation
 from windtunnel import up as bring_up
@@ -253,15 +253,28 @@ def _print_boot_problems(problems: dict[str, list[str]]) -> None:
 
 @app.command()
 def logs(
-    service: Annotated[str | None, typer.Argument(help="One service; all when left out.")] = None,
+    what: Annotated[
+        str | None,
+        typer.Argument(help="A service, or Task, DAGProcessing, Scheduler, WebServer, Worker; all services."),
+    ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines come.")] = False,
-    tail: Annotated[int, typer.Option(help="Lines of each service.")] = 200,
+    tail: Annotated[int, typer.Option(help="Lines of each service, or of a group.")] = 200,
 ) -> None:
-    """Print the services' logs.
+    """Print the services' logs, or one of MWAA's log groups: the logs of tasks, the output of a component.
 
-    Example: [bold]./windtunnel logs worker -f[/]
+    Example: [bold]./windtunnel logs Task -f[/]
     """
-    _hand_over("logs", "--tail", str(tail), *(["--follow"] if follow else []), *([service] if service else []))
+    following = ["--follow"] if follow else []
+    group = log_groups.find(what, stack_name) if what else None
+    if not group:
+        _hand_over("logs", "--tail", str(tail), *following, *([what] if what else []))
+    values = stack().environment.values()
+    if service := log_groups.service(group, values["TASK_LOGS"], values["COMPOSE_FILE"]):
+        _hand_over("logs", "--tail", str(tail), *following, service)
+    stack().container("webserver")
+    reader = ["python3", "-m", "windtunnel_runtime.read_logs", group, str(tail), *following]
+    # It follows until its input ends, which is ours to hold: a command in a container is not told of Ctrl-C.
+    _hand_over("exec", "-T", "webserver", *reader, stdin=subprocess.PIPE if follow else subprocess.DEVNULL)
 
 
 @app.command()
@@ -288,10 +301,11 @@ def _tty() -> list[str]:
     return [] if sys.stdin.isatty() and sys.stdout.isatty() else ["-T"]
 
 
-def _hand_over(*arguments: str) -> None:
+def _hand_over(*arguments: str, stdin: int | None = None) -> NoReturn:
     """Let compose talk to the terminal itself, and end with its status."""
     environ = os.environ | {"WINDTUNNEL_NAME": stack_name}
-    raise typer.Exit(subprocess.run([*stack().compose, *arguments], cwd=ROOT, env=environ).returncode)
+    with subprocess.Popen([*stack().compose, *arguments], cwd=ROOT, env=environ, stdin=stdin) as compose:
+        raise typer.Exit(compose.wait())
 
 
 @app.command()

@@ -32,6 +32,9 @@ _ENVIRONMENT = (
         "ENVIRONMENT_CLASS", "mw1.small", "MWAA class", "for labels and `status`; `up --class` sets the limits below"
     ),
     Setting("DELIVERY", "project", "project or bucket", "where Airflow's code comes from"),
+    Setting(
+        "TASK_LOGS", "volume", "volume, s3 or cloudwatch", "where tasks' logs go; cloudwatch: components' output too"
+    ),
     Setting("WINDTUNNEL_PROJECT", ".", "path", "your project: dags, plugins, requirements.txt, startup.sh, options"),
     Setting("AIRFLOW_UID", "1000", "user id", "the user `airflow` of the image; `up` sets it to yours"),
     Setting(
@@ -111,10 +114,12 @@ _PORTS = (
 )
 _RETENTION = (
     Setting("METADATA_RETENTION_DAYS", "90", "days", "runs and events kept in Airflow's metadata database"),
-    Setting("LOG_RETENTION_DAYS", "30", "days", "task logs kept"),
+    Setting("LOG_RETENTION_DAYS", "30", "days", "task logs kept, on the volume or in the bucket"),
     Setting("S3_VERSIONS_DAYS", "30", "days", "old versions of objects kept in the bucket"),
     Setting("PROMETHEUS_RETENTION_SIZE", "1GB", "bytes (MB, GB)", "metrics kept, by size"),
-    Setting("CLOUDWATCH_RETENTION_HOURS", "24", "hours", "metrics kept in CloudWatch (`aws`, in memory)"),
+    Setting(
+        "CLOUDWATCH_RETENTION_HOURS", "24", "hours", "metrics and log events kept in CloudWatch (`aws`, in memory)"
+    ),
     Setting("ALERTMANAGER_RETENTION", "120h", "duration", "silences and notices kept"),
 )
 _IMAGES = (

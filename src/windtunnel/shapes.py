@@ -17,6 +17,12 @@ ADDITIONS = {
     "REAL_AWS_PROFILE": "compose/aws-profile.yml",
     "GIT_REPOSITORY": "compose/git.yml",
 }
+# By overlay, the components that have no container of their own, and whose they are in.
+IN_ANOTHER = {
+    "compose/hybrid.yml": {"scheduler": "worker"},
+    "compose/shared.yml": {"worker": "webserver"},
+    "compose/unit.yml": {"scheduler": "webserver", "worker": "webserver"},
+}
 LIGHT = (*SHAPES["unit"], "compose/light.yml")
 
 
@@ -41,7 +47,13 @@ def additions(settings: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(overlay for setting, overlay in ADDITIONS.items() if settings[setting])
 
 
+def service_of(component: str, files: str) -> str:
+    """The service whose container runs one of MWAA's components, by Compose's list of files."""
+    return next(
+        (IN_ANOTHER[path][component] for path in files.split(":") if component in IN_ANOTHER.get(path, {})), component
+    )
+
+
 def has_tasks(files: str) -> str:
     """The service whose container runs tasks, by Compose's list of files."""
-    together = {path for name in ("shared", "unit") for path in SHAPES[name]}
-    return "webserver" if together & set(files.split(":")) else "worker"
+    return service_of("worker", files)

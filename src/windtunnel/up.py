@@ -8,7 +8,7 @@ from typing import Any
 
 from python_on_whales import docker
 
-from windtunnel import aws_profile, bucket_layout, engine, images, sample, shapes
+from windtunnel import aws_profile, bucket_layout, engine, images, log_groups, sample, shapes
 from windtunnel.classes import environment_class
 from windtunnel.console import Step, step
 from windtunnel.engine import Engine
@@ -68,6 +68,7 @@ def up(stack: Stack, options: Options) -> None:
     if options.delivery not in (None, "project", "bucket"):
         raise UsageError(f"--delivery {options.delivery}: expected project or bucket")
     shape = shapes.overlays(options.shape, size.name, options.light)
+    log_groups.check(stack.environment.value("TASK_LOGS"), shape)
     with step("engine") as now:
         found = engine.ensure(now.say)
         now.result = f"Docker {found.server}, Compose {found.compose}, Buildx {found.buildx}"

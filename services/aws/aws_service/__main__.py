@@ -2,8 +2,9 @@
 IAM and STS at port 4567, for the environment's execution role as far as its policy goes, and for an administrator.
 
 Settings, from the environment: PROMETHEUS_URL, WINDTUNNEL_NAME, AWS_REGION; CLOUDWATCH_PUSH (False: no metrics);
-CLOUDWATCH_RETENTION_HOURS, after which points are dropped; SECRETS_FOLDER with execution-role.json and the secret keys
-of both (without it, only the first port is served); STORE_FILE, in which secrets and parameters outlive the service.
+CLOUDWATCH_RETENTION_HOURS, after which points and log events are dropped; TASK_LOGS (cloudwatch: MWAA's log groups are
+made); SECRETS_FOLDER with execution-role.json and the secret keys of both (without it, only the first port is served);
+STORE_FILE, in which secrets and parameters outlive the service.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from threading import Event
 
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
-from aws_service import __version__, backend, server, table
+from aws_service import __version__, backend, logs, server, table
 from aws_service.front import WSGI, Enforced, Open
 from aws_service.identities import ExecutionRole, Malformed, make_administrator
 from aws_service.push import MINUTE, Datum, Pusher
@@ -26,6 +27,7 @@ from aws_service.secrets_kept import SecretsKept
 PORT = 4566
 ENFORCED_PORT = 4567
 TABLE = Path("/etc/windtunnel/metrics.toml")
+LOG_GROUPS = Path("/etc/windtunnel/log_groups.toml")
 HOUR = 3600.0
 
 
@@ -38,6 +40,8 @@ def main() -> None:
     stop = Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     app = server.moto()
+    if os.environ.get("TASK_LOGS") == "cloudwatch":
+        logs.make_groups(LOG_GROUPS, os.environ["WINDTUNNEL_NAME"], os.environ["AWS_REGION"], DEFAULT_ACCOUNT_ID)
     if folder := os.environ.get("SECRETS_FOLDER"):
         try:
             server.serve("0.0.0.0", ENFORCED_PORT, _enforced(app, Path(folder)))
@@ -49,6 +53,7 @@ def main() -> None:
     while not stop.wait(MINUTE - time.time() % MINUTE):
         if pusher:
             pusher.push(time.time() // MINUTE * MINUTE)
+        logs.forget(time.time() - keep)
         backend.forget(time.time() - keep)
 
 

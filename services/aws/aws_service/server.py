@@ -1,4 +1,4 @@
-"""moto's server in this process, with our CloudWatch in it, at whatever ports there are fronts for."""
+"""moto's server in this process, with our CloudWatch and Logs in it, at whatever ports there are fronts for."""
 
 import logging
 from threading import Thread
@@ -6,14 +6,15 @@ from threading import Thread
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from aws_service import backend
+from aws_service import backend, logs
 from aws_service.front import WSGI
 
 
 def moto() -> WSGI:
-    """All of moto's services as one application, CloudWatch ours; there can be one in a process."""
+    """All of moto's services as one application, CloudWatch and Logs ours; there can be one in a process."""
     logging.getLogger("werkzeug").setLevel(logging.WARNING)  # a line for each request and health check otherwise
     backend.install()
+    logs.install()
     app: WSGI = DomainDispatcherApplication(create_backend_app)
     return app
 

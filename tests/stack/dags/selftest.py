@@ -11,6 +11,7 @@ def selftest_ends_as_told() -> None:
     @task
     def end() -> None:
         conf = get_current_context()["dag_run"].conf or {}
+        print(conf.get("say", "nothing to say"))
         time.sleep(conf.get("sleep", 0))
         if conf.get("fail"):
             raise RuntimeError("told to fail")
