@@ -60,9 +60,10 @@ class Container:
         (self.folder / "printed").write_text(printed)
         (self.folder / "before").write_text(before)
         arguments = [str(self.folder / name) for name in ("pipes", "before", "printed")]
-        with self.output.open("wb") as output:
+        # What the shipping process itself has to say, that CloudWatch is away, goes to the other file.
+        with self.output.open("wb") as output, (self.folder / "errors").open("wb") as errors:
             command = [sys.executable, "-c", COMPONENT, *arguments]
-            subprocess.run(command, env=self._environment, stdout=output, stderr=output, check=True, timeout=120)
+            subprocess.run(command, env=self._environment, stdout=output, stderr=errors, check=True, timeout=120)
 
     def said(self) -> tuple[str, bool]:
         """What was printed, and whether the last words were, which came by a pipe of their own."""
