@@ -16,6 +16,9 @@ KILLED = re.compile(
     r"anon-rss:(?P<anon>\d+)kB, file-rss:(?P<file>\d+)kB, shmem-rss:(?P<shmem>\d+)kB"
 )
 CONTAINER = re.compile(r"[0-9a-f]{64}")
+# The kernel numbers processes as its first pid namespace does, whose own number is PROC_PID_INIT_INO of
+# include/linux/proc_ns.h. An engine in a WSL distribution or in a container is in another, and sees other numbers.
+FIRST_NAMESPACE = "pid:[4026531836]"
 KIB = 1024
 
 log = logging.getLogger(__name__)
@@ -44,12 +47,16 @@ class KernelLog:
     """The kernel's log from now on.
 
     Attributes:
-        descriptor: readable when there is something new; None where the log may not be read (Docker Desktop).
+        descriptor: readable when there is something new; None where the log may not be read (Docker Desktop), or names
+            processes by numbers that are not ours.
     """
 
-    def __init__(self, device: Path = Path("/dev/kmsg")) -> None:
+    def __init__(self, device: Path = Path("/dev/kmsg"), namespace: Path = Path("/proc/self/ns/pid")) -> None:
         self.descriptor: int | None = None
         self._groups: dict[int, str] = {}
+        if (found := str(namespace.readlink())) != FIRST_NAMESPACE:
+            log.warning("the engine is in %s, no part of the kernel's own: OOM kills are told by counters alone", found)
+            return
         try:
             self.descriptor = os.open(device, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             os.lseek(self.descriptor, 0, os.SEEK_END)

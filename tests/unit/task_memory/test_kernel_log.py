@@ -43,3 +43,11 @@ def test_a_log_that_may_not_be_read_is_no_error(tmp_path: Path) -> None:
     log = KernelLog(tmp_path / "kmsg")
     assert log.descriptor is None
     assert [*log.kills()] == []
+
+
+@pytest.mark.parametrize(("namespace", "is_read"), [("pid:[4026531836]", True), ("pid:[4026532177]", False)])
+def test_a_log_that_numbers_processes_otherwise_is_not_read(tmp_path: Path, namespace: str, is_read: bool) -> None:
+    """As where the engine runs in a WSL distribution, or in a container."""
+    (tmp_path / "pid").symlink_to(namespace)
+    log = KernelLog(Path("/dev/null"), tmp_path / "pid")
+    assert (log.descriptor is not None) == is_read
