@@ -118,6 +118,7 @@ def up(
         typer.Option(help="A git repository to take DAGs from too; remembered, '' for none again."),
     ] = None,
     light: Annotated[bool, typer.Option("--light", help="No monitoring, one worker of two slots.")] = False,
+    start: Annotated[bool, typer.Option("--start/--no-start", help="Or only fetch and build what it needs.")] = True,
     demo: Annotated[bool, typer.Option("--demo/--no-demo", help="Rebuild the sample database at the end.")] = True,
     source: Annotated[str | None, typer.Option(help="Your own PubMed XML: a file, or an s3:// address.")] = None,
     timeout: Annotated[float, typer.Option(help="Seconds that the main job may take.")] = 3600,
@@ -127,7 +128,9 @@ def up(
     Example: [bold]./windtunnel up --class mw1.medium --no-demo[/]
     """
     this = stack()
-    bring_up.up(this, bring_up.Options(images, environment_class, light, shape, delivery, tls, aws_profile, git))
+    bring_up.up(this, bring_up.Options(images, environment_class, light, shape, delivery, tls, aws_profile, git, start))
+    if not start:
+        return
     # The sample is never put into a bucket of the user's account.
     job = bring_up.main_job(this, source, timeout) if demo and not this.environment.value("REAL_AWS_PROFILE") else None
     _summary(this, job)

@@ -45,6 +45,7 @@ class Options:
     tls: bool | None = None
     aws_profile: str | None = None
     git: str | None = None
+    start: bool = True
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,9 @@ class Job:
 
 
 def up(stack: Stack, options: Options) -> None:
-    """Bring the stack to where every service is healthy. Does nothing but check where it is so already.
+    """Bring the stack to where every service is healthy, or, not to be started, to where nothing is missing for that.
+
+    Does nothing but check where it is so already.
 
     Raises:
         WindtunnelError: the step that failed, as its error says.
@@ -81,6 +84,8 @@ def up(stack: Stack, options: Options) -> None:
         images.record(mode, stack.environment, (*shape, *shapes.additions(stack.environment.values())))
         outdated = images.outdated(mode, stack.environment)
         get_images(stack, mode, outdated, now)
+    if not options.start:
+        return
     with step("start") as now:
         started = stack.start()
         now.result = f"{len(stack.containers())} services healthy" + ("" if started else ", nothing to do")
