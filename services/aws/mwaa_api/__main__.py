@@ -2,8 +2,9 @@
 
 Settings, from the environment: WINDTUNNEL_NAME, AWS_REGION, BUCKET, DAG_S3_PATH, ENVIRONMENT_CLASS, AIRFLOW_VERSION
 and WEBSERVER_URL (as callers reach it), which the environment's document begins with; DOCUMENT, the file that keeps it;
-AIRFLOW_URL, the web server as this service reaches it; SECRETS_FOLDER with the keys of callers; TOKEN_SECRET_FILE, the
-secret of the web server's tokens; DOCKER_API_URL, docker-proxy; DELIVERY, `project` or `bucket`.
+AIRFLOW_URL, the web server as this service reaches it, and AIRFLOW_CA_FILE, who signs its certificate; SECRETS_FOLDER
+with the keys of callers; TOKEN_SECRET_FILE, the secret of the web server's tokens; DOCKER_API_URL, docker-proxy;
+DELIVERY, `project` or `bucket`.
 """
 
 import argparse
@@ -44,7 +45,8 @@ def application(settings: dict[str, str], apply: Apply) -> App:
     """The application for these settings."""
     secret = Path(settings["TOKEN_SECRET_FILE"]).read_text()
     environment = Environment(Path(settings["DOCUMENT"]), settings, apply)
-    operations = Operations(environment, Airflow(settings["AIRFLOW_URL"], secret), secret)
+    airflow = Airflow(settings["AIRFLOW_URL"], secret, authority=settings.get("AIRFLOW_CA_FILE", ""))
+    operations = Operations(environment, airflow, secret)
     return App(operations, Callers(Path(settings["SECRETS_FOLDER"])))
 
 
