@@ -17,13 +17,15 @@ from typing import Any
 import yaml
 
 from windtunnel_runtime import log_shipping, pinned, startup_script, task_logs, user_plugins, user_requirements
-from windtunnel_runtime.environment import Environment
+from windtunnel_runtime.environment import Environment, variable
 
 DELIVERED = Path("/mnt/delivery/code")
 FETCHED = Path("/tmp/windtunnel-code")
 HOME = Path("/usr/local/airflow")
 # Shells that start later in the container read it (image: /usr/local/windtunnel/environment.sh).
 SAVED = Path("/tmp/windtunnel-environment")
+# How many tasks a worker runs, for the service task-memory: a project's options may say.
+AUTOSCALE = Path("/tmp/windtunnel-worker-autoscale")
 LOGS = HOME / "logs"
 NOTES = LOGS / "boot"
 
@@ -113,6 +115,7 @@ class Boot:
         lines = [f"export {name}={shlex.quote(value)}" for name, value in self.environment.variables.items()]
         SAVED.touch(mode=0o600)
         SAVED.write_text("\n".join(lines) + "\n")
+        AUTOSCALE.write_text(self.environment.variables.get(variable("celery.worker_autoscale"), ""))
 
 
 def main(component: str, command: list[str]) -> None:

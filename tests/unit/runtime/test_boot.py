@@ -28,6 +28,7 @@ class Machine:
         for name, path in places.items():
             monkeypatch.setattr(boot, name, path)
         monkeypatch.setattr(boot, "SAVED", folder / "environment")
+        monkeypatch.setattr(boot, "AUTOSCALE", folder / "autoscale")
 
     def boot(self, **environment: str) -> boot.Boot:
         started = boot.Boot("worker", {"PATH": "/usr/bin:/bin", **environment})

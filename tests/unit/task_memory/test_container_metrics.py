@@ -93,10 +93,12 @@ def test_every_series_of_a_container(watched: Docker, registry: CollectorRegistr
 
 
 def test_slots_are_what_the_worker_was_started_with(watched: Docker, host: Host, registry: CollectorRegistry) -> None:
-    write(host.proc / "4711/task/4711", {"children": "4712 "})
-    write(host.proc / "4712", {"environ": "PATH=/bin\0AIRFLOW__CELERY__WORKER_AUTOSCALE=3,1\0"})
+    write(host.proc / "4711/root/tmp", {"windtunnel-worker-autoscale": "3,1"})
     assert scraped(registry)["windtunnel_worker_slots"] == 3
-    (host.proc / "4712/environ").unlink()
+    file = host.proc / "4711/root/tmp/windtunnel-worker-autoscale"
+    file.unlink()
+    assert scraped(registry)["windtunnel_worker_slots"] == 20
+    os.mkfifo(file)
     assert scraped(registry)["windtunnel_worker_slots"] == 20
 
 
