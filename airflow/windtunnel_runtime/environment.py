@@ -58,10 +58,11 @@ def variable(option: str) -> str:
     Raises:
         ValueError: it is not of the form section.key.
     """
-    section, dot, key = option.partition(".")
+    section, dot, key = option.rpartition(".")
     if not (section and dot and key):
         raise ValueError(f"configuration option {option!r}: expected section.key")
-    return f"AIRFLOW__{section.upper()}__{key.upper()}"
+    # A section may have dots, a variable's name may not: common.io.
+    return f"AIRFLOW__{section.upper().replace('.', '_')}__{key.upper()}"
 
 
 @cache

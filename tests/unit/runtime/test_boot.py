@@ -214,3 +214,8 @@ def test_what_only_looks_like_a_reserved_name_is_taken() -> None:
     environment.configure({"email.from_email_cmd": "echo me"})
     assert environment.refused == []
     assert environment.variables == mine | {"AIRFLOW__EMAIL__FROM_EMAIL_CMD": "echo me"}
+
+
+def test_an_option_of_a_section_with_a_dot_is_read_by_airflow(machine: Machine) -> None:
+    (machine.code / "configuration-options.yaml").write_text("common.io.xcom_objectstorage_threshold: 1000\n")
+    assert machine.boot().environment.variables["AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD"] == "1000"
