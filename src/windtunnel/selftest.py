@@ -1,12 +1,14 @@
 """Test Windtunnel itself: lint and types, unit tests, then a stack of its own with everything that needs one."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from tempfile import TemporaryFile
 
-from windtunnel.console import err, out
+from windtunnel.console import out
 from windtunnel.errors import WindtunnelError
 from windtunnel.sample import RECORDS
 from windtunnel.settings import ROOT, EnvironmentFile
@@ -29,7 +31,7 @@ def main(arguments: Sequence[str], full: bool) -> int:
     """Run the checks, then pytest with `arguments`, or on all tests; the first exit status that is not 0, or 0.
 
     Raises:
-        WindtunnelError: the images could not be had.
+        WindtunnelError: the images could not be had, or do not keep their contracts.
     """
     for title, command in CHECKS.items():
         out.print(f"[bold]{title}[/]: {' '.join(command)}")
@@ -38,9 +40,14 @@ def main(arguments: Sequence[str], full: bool) -> int:
             return status
     if arguments:
         return _pytest(arguments, full)
-    with _images():
+    with _beside([sys.executable, "-m", "windtunnel", "--name", IMAGES, "up", "--no-start"], "the images"):
         status = _pytest(["tests/unit"], full)
-    return status or _pytest(["tests/stack"], full)
+    EnvironmentFile(IMAGES).path.unlink(missing_ok=True)
+    if status:
+        return status
+    # They start containers of their own, one at a time, and mostly wait.
+    with _beside([sys.executable, "-m", "pytest", "tests/images"], "the images' contracts"):
+        return _pytest(["tests/stack"], full)
 
 
 def _pytest(arguments: Sequence[str], full: bool) -> int:
@@ -49,17 +56,22 @@ def _pytest(arguments: Sequence[str], full: bool) -> int:
 
 
 @contextmanager
-def _images() -> Iterator[None]:
-    """Have the images made meanwhile: minutes on a bare machine, of which half is waiting for the network."""
-    command = [sys.executable, "-m", "windtunnel", "--name", IMAGES, "up", "--no-start"]
-    making = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    try:
-        yield
-        said, _ = making.communicate()
-        if making.returncode:
-            err.print(said, markup=False)
-            raise WindtunnelError(f"the images: expected to be made, found exit code {making.returncode}, see above")
-    finally:
-        making.terminate()
-        making.wait()
-        EnvironmentFile(IMAGES).path.unlink(missing_ok=True)
+def _beside(command: list[str], what: str) -> Iterator[None]:
+    """Run a command meanwhile; what it prints comes at the end.
+
+    Raises:
+        WindtunnelError: it failed.
+    """
+    with TemporaryFile("w+") as said:
+        running = subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=said)
+        try:
+            yield
+            status = running.wait()
+        finally:
+            if running.poll() is None:
+                running.send_signal(signal.SIGINT)
+                running.wait()
+            said.seek(0)
+            out.print(said.read(), markup=False, highlight=False, soft_wrap=True)
+    if status:
+        raise WindtunnelError(f"{what}: {' '.join(command)} ended with {status}, see above")

@@ -2,6 +2,7 @@
 
 import json
 import re
+import secrets
 import socket
 import time
 import tomllib
@@ -15,7 +16,9 @@ from typing import Any
 import pytest
 from python_on_whales import Container, DockerException, Network, Volume, docker
 
+from command_line import CommandLine
 from windtunnel.errors import RunFailed
+from windtunnel.settings import EnvironmentFile
 from windtunnel.stack import Stack
 from windtunnel.wait import wait_until
 
@@ -58,10 +61,14 @@ Run = Callable[..., Container]
 
 
 @pytest.fixture(scope="session")
-def configured(stack: Stack) -> dict[str, str]:
-    """The image of each table entry, as the tests' stack runs it."""
-    services = json.loads(stack.run("--profile", "*", "config", "--format", "json"))["services"]
-    return {name: services[image["services"][0]]["image"] for name, image in IMAGES.items()}
+def configured() -> Iterator[dict[str, str]]:
+    """The image of each table entry, as a stack on this machine would run it."""
+    cli = CommandLine(f"selftest-{secrets.token_hex(3)}")
+    cli("up", "--no-start")
+    environment = EnvironmentFile(cli.name)
+    services = json.loads(Stack(environment).run("--profile", "*", "config", "--format", "json"))["services"]
+    yield {name: services[image["services"][0]]["image"] for name, image in IMAGES.items()}
+    environment.path.unlink()
 
 
 def runner(configured: dict[str, str], cleanup: ExitStack) -> Run:
