@@ -111,12 +111,24 @@ class BuildRecord:
 def fingerprint(build: Build, environment: EnvironmentFile) -> str:
     """A digest of the files that a build reads and of the settings that it takes."""
     digest = hashlib.sha256()
-    for path in sorted(path for path in build.folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
+    for path in sorted(_context(build.folder)):
         digest.update(str(path.relative_to(build.folder)).encode() + b"\0" + path.read_bytes() + b"\0")
     for name in ("AIRFLOW_BASE_IMAGE", "MINIO_BASE_IMAGE", "AIRFLOW_UID"):
         digest.update(environment.value(name).encode())
     digest.update(SOURCE.encode() if SOURCE in environment.value("COMPOSE_FILE") else BASE.encode())
     return digest.hexdigest()
+
+
+def _context(folder: Path) -> Iterator[Path]:
+    """The files that a build reads: all but those of .dockerignore, whose patterns here are names, or paths from it."""
+    file = folder / ".dockerignore"
+    patterns = ["**/__pycache__", *(file.read_text().split() if file.exists() else [])]
+    for path in folder.rglob("*"):
+        relative = path.relative_to(folder)
+        places = [relative, *relative.parents]
+        ignored = any(place.match(pattern.removeprefix("**/")) for place in places for pattern in patterns)
+        if not ignored and path.is_file():
+            yield path
 
 
 def outdated(mode: Mode, environment: EnvironmentFile) -> list[Build]:

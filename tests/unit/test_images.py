@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+from windtunnel.images import Build, fingerprint
+from windtunnel.settings import EnvironmentFile
+
 ROOT = Path(__file__).parents[2]
 IMAGES = tomllib.loads((ROOT / "src/windtunnel/images.toml").read_text())
 DROP_INS = {name: image for name, image in IMAGES.items() if image["source"]}
@@ -105,3 +108,17 @@ def test_no_registry_host_and_no_platform(file: Path) -> None:
     assert references
     for reference in filter(None, (part for parts in references for part in parts)):
         assert not names_a_host(re.sub(r"\$\{\w+:-(.*)\}", r"\1", reference))
+
+
+def test_an_image_is_made_anew_for_what_its_build_reads_and_nothing_else(tmp_path: Path) -> None:
+    folder = tmp_path / "context"
+    (folder / "native/__pycache__").mkdir(parents=True)
+    (folder / ".dockerignore").write_text("**/__pycache__\nnative/engine-*\n")
+    (folder / "native/source.c").write_text("int main;")
+    build, environment = Build("secrets", "image", folder), EnvironmentFile("wt", tmp_path)
+    first = fingerprint(build, environment)
+    (folder / "native/__pycache__/source.pyc").write_text("made")
+    (folder / "native/engine-1.so").write_text("made")
+    assert fingerprint(build, environment) == first
+    (folder / "native/source.c").write_text("int other;")
+    assert fingerprint(build, environment) != first
