@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from windtunnel_runtime import task_logs
 
 LOGS = Path("/usr/local/airflow/logs")
 DAY = 86_400
+MINIO = "http://minio:9000"
 
 
 def keep() -> None:
@@ -20,7 +22,7 @@ def keep() -> None:
         time.sleep(DAY)
         days = int(os.environ["LOG_RETENTION_DAYS"])
         delete_old_logs(LOGS, days)
-        if task_logs.kind(os.environ) == "s3":
+        if are_in_our_bucket(os.environ):
             _delete_in_the_bucket(days)
         clean_metadata(days=int(os.environ["METADATA_RETENTION_DAYS"]))
 
@@ -35,12 +37,17 @@ def delete_old_logs(folder: Path, days: int) -> None:
             path.rmdir()
 
 
+def are_in_our_bucket(environment: Mapping[str, str]) -> bool:
+    """Whether the logs of tasks are in the stack's own S3: in any other, what to keep is for its owner to say."""
+    return task_logs.kind(environment) == "s3" and environment.get("AWS_ENDPOINT_URL_S3") == MINIO
+
+
 def _delete_in_the_bucket(days: int) -> None:
     """What fails today may go tomorrow: the store is away, or the execution role may not."""
     import boto3
 
     try:
-        delete_old_objects(boto3.client("s3"), os.environ["WINDTUNNEL_BUCKET"], f"{task_logs.FOLDER}/", days)
+        delete_old_objects(boto3.client("s3"), os.environ["WINDTUNNEL_BUCKET"], f"{task_logs.FOLDER}/dag_id=", days)
     except Exception as error:
         print(f"retention: logs not deleted from the bucket: {type(error).__name__}: {error}", file=sys.stderr)
 

@@ -4,11 +4,12 @@ import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 
 from versioned_bucket import BUCKET, versioned_bucket
-from windtunnel_runtime.retention import delete_old_objects
+from windtunnel_runtime.retention import are_in_our_bucket, delete_old_objects
 
 
 def put(client: Any, key: str, days: float) -> None:
@@ -28,3 +29,16 @@ def test_old_logs_go_and_the_rest_stays() -> None:
         delete_old_objects(client, BUCKET, "logs/", days=30)
         left = {one["Key"] for one in client.list_objects_v2(Bucket=BUCKET)["Contents"]}
     assert left == {key for key, days in ages.items() if days < 30} | {"logs-of-mine/old", "dags/mine.py"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "endpoint", "ours"),
+    [
+        ("s3", "http://minio:9000", True),
+        ("s3", "", False),  # an AWS profile of the user's: compose/aws-profile.yml
+        ("s3", "https://storage.example.com", False),
+        ("volume", "http://minio:9000", False),
+    ],
+)
+def test_nothing_is_deleted_from_a_bucket_elsewhere(kind: str, endpoint: str, ours: bool) -> None:
+    assert are_in_our_bucket({"WINDTUNNEL_TASK_LOGS": kind, "AWS_ENDPOINT_URL_S3": endpoint}) == ours
