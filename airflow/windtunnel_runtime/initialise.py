@@ -153,7 +153,7 @@ def _ensure_connections() -> None:
             schema="warehouse",
             port=5432,
         )
-        others = dict(warehouse.extra_dejson.items() - verified.items())
+        others = {name: value for name, value in warehouse.extra_dejson.items() if verified.get(name) != value}
         warehouse.set_extra(json.dumps(others | (verified if CA.exists() else {})))
         session.add(warehouse)
 
