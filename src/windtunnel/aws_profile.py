@@ -1,6 +1,7 @@
 """A profile of the user's AWS account in the place of the local S3 and secrets: what `up --aws-profile` records."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import botocore.session
@@ -13,16 +14,12 @@ def settings(name: str, environment: EnvironmentFile) -> dict[str, str]:
     """The settings that lead there; for an empty name, those that lead back.
 
     Raises:
-        UsageError: there is no such profile, the containers' user could not read it, or their code is in the bucket.
+        UsageError: there is no such profile, or the containers' user could not read it.
     """
-    if name and environment.value("DELIVERY") == "bucket":
-        raise UsageError(
-            "--aws-profile: expected code from the project, found DELIVERY=bucket", "up --delivery project"
-        )
     if not name:
         return {"REAL_AWS_PROFILE": "", "AWS_FOLDER": SETTINGS["AWS_FOLDER"].default}
     folder = Path(environment.value("AWS_FOLDER")).expanduser().resolve()
-    _check(name, folder)
+    _find(name, folder)
     uid = os.getuid() or int(environment.value("AIRFLOW_UID"))
     for file in (folder / "config", folder / "credentials"):
         if file.exists() and not _is_readable(file, uid):
@@ -34,7 +31,20 @@ def settings(name: str, environment: EnvironmentFile) -> dict[str, str]:
     return {"REAL_AWS_PROFILE": name, "AWS_FOLDER": str(folder)}
 
 
-def _check(name: str, folder: Path) -> None:
+def check(settings: Mapping[str, str]) -> None:
+    """Refuse a profile together with code from the bucket, which is the local one's.
+
+    Raises:
+        UsageError: the settings ask for both.
+    """
+    if settings["REAL_AWS_PROFILE"] and settings["DELIVERY"] == "bucket":
+        raise UsageError(
+            "--aws-profile: expected code from the project, found DELIVERY=bucket",
+            "up --delivery project, or --aws-profile ''",
+        )
+
+
+def _find(name: str, folder: Path) -> None:
     session = botocore.session.Session(
         session_vars={
             "config_file": (None, None, str(folder / "config"), None),

@@ -102,6 +102,7 @@ def configure(stack: Stack, options: Options, found: Engine) -> None:
     wanted |= _size(stack, options, found)
     wanted |= _source(environment, options)
     wanted |= _additions(environment, options)
+    aws_profile.check(environment.values() | wanted)
     if bundle := host_ca_bundle():
         wanted["CA_BUNDLE"] = str(bundle)
     if sys.platform == "linux" and os.getuid():

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from windtunnel.aws_profile import settings
+from windtunnel.aws_profile import check, settings
 from windtunnel.errors import UsageError
 from windtunnel.settings import EnvironmentFile
 
@@ -41,7 +41,10 @@ def test_a_file_that_the_containers_could_not_read(environment: EnvironmentFile,
         settings("sandbox", environment)
 
 
-def test_not_while_the_code_is_in_the_bucket(environment: EnvironmentFile, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DELIVERY", "bucket")
+@pytest.mark.parametrize("recorded", ["DELIVERY", "REAL_AWS_PROFILE"])
+def test_not_while_the_code_is_in_the_bucket(environment: EnvironmentFile, recorded: str) -> None:
+    asked = {"DELIVERY": "bucket", "REAL_AWS_PROFILE": "sandbox"}
+    environment.record(**{recorded: asked[recorded]})
+    check(environment.values())
     with pytest.raises(UsageError, match="DELIVERY=bucket"):
-        settings("sandbox", environment)
+        check(environment.values() | asked)
