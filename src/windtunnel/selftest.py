@@ -40,9 +40,11 @@ def main(arguments: Sequence[str], full: bool) -> int:
             return status
     if arguments:
         return _pytest(arguments, full)
-    with _beside([sys.executable, "-m", "windtunnel", "--name", IMAGES, "up", "--no-start"], "the images"):
-        status = _pytest(["tests/unit"], full)
-    EnvironmentFile(IMAGES).path.unlink(missing_ok=True)
+    try:
+        with _beside([sys.executable, "-m", "windtunnel", "--name", IMAGES, "up", "--no-start"], "the images"):
+            status = _pytest(["tests/unit"], full)
+    finally:
+        EnvironmentFile(IMAGES).path.unlink(missing_ok=True)
     if status:
         return status
     # They start containers of their own, one at a time, and mostly wait.

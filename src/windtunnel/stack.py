@@ -137,7 +137,7 @@ class Stack:
     def urls(self) -> dict[str, str]:
         """The addresses of the services that run, for this machine's own programs."""
         schemes = {service: scheme for service, (_, _, scheme) in PUBLISHED.items()}
-        schemes |= {"webserver": "https"} if self.authority else {}
+        schemes |= {"webserver": "https"} if self.environment.value("WINDTUNNEL_TLS") else {}
         return {service: f"{schemes[service]}://127.0.0.1:{port}" for service, port in self.ports().items()}
 
     @property
