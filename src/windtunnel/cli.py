@@ -36,7 +36,9 @@ app.add_typer(bench, name="bench")
 stack_name = os.environ.get("WINDTUNNEL_NAME", "windtunnel")
 
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
-Project = Annotated[Path, typer.Option("--project", help="The project folder; the repository itself when left out.")]
+Project = Annotated[
+    Path | None, typer.Option("--project", help="The project folder; that of the environment when left out.")
+]
 
 
 def _version(wanted: bool) -> None:
@@ -453,7 +455,7 @@ def _print_report(done: "Summary") -> None:
 
 @app.command()
 def check(
-    project: Project = ROOT,
+    project: Project = None,
     environment_class: Annotated[str | None, typer.Option("--class", help="mw1.small, mw1.medium, …")] = None,
     resolve: Annotated[bool, typer.Option("--resolve", help="Ask a package index whether all can be had.")] = False,
     run_startup: Annotated[
@@ -476,6 +478,7 @@ def check(
     from windtunnel.check.resolution import resolution
 
     this = stack()
+    project = project or this.environment.project
     size = classes.environment_class(environment_class or this.environment.value("ENVIRONMENT_CLASS"))
     tried = trial.of_project(project / "startup.sh", this, size.worker[1], run_startup)
     found = check(project, size.name, tried)
@@ -490,7 +493,7 @@ def check(
 
 @app.command()
 def package(
-    project: Project = ROOT,
+    project: Project = None,
     output: Annotated[
         Path | None, typer.Option(help="Where the files go; build/ in the project when left out.")
     ] = None,
@@ -503,6 +506,7 @@ def package(
     from windtunnel import package as packages
     from windtunnel.package import offline
 
+    project = project or stack().environment.project
     done = packages.package(project, output or project / "build", err.print)
     err.print("installing in a container without a network")
     why_not = offline.install(done.plugins, done.requirements, stack().environment.value("AIRFLOW_IMAGE"))

@@ -44,6 +44,13 @@ def test_an_error_exits_1_and_says_where_what_and_what_to_do(project: Path) -> N
         assert said in done.stdout
 
 
+def test_the_project_may_be_named_before_the_verb_as_for_every_other(project: Path) -> None:
+    (project / "dags/a.py").write_text("import no_such_module\n")
+    command = [sys.executable, "-m", "windtunnel", "--project", str(project), "check", "--no-run-startup"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1 and "dags/a.py:1" in done.stdout
+
+
 def test_a_warning_exits_0(project: Path) -> None:
     (project / "requirements.txt").write_text("funcy\n")
     done = run("--project", project)
