@@ -39,6 +39,15 @@ startup_script.run.__defaults__ = (2,)
 user_requirements.install.__defaults__ = (2,)
 boot.main("trial", ["sh", "-c", "{}"])
 """
+SLOW = "slow @ file:///mnt/delivery/code/slow\n"
+
+
+def never_built(package: Path) -> None:
+    """A package whose build does not end, by a backend of its own: pip needs no index for it (PEP 517)."""
+    package.mkdir()
+    backend = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    (package / "pyproject.toml").write_text(backend)
+    (package / "backend.py").write_text("import time\n\ntime.sleep(600)\n")
 
 
 def start(stack: Stack, *boot: str, options: Sequence[str] = ()) -> tuple[str, str]:
@@ -73,7 +82,7 @@ def test_it_is_told_and_airflow_starts(stack: Stack, fault: str, tmp_path: Path,
     ("name", "content", "told"),
     [
         ("startup.sh", "echo on my way\nsleep 600\n", "startup.sh: not over within 2 s: stopped"),
-        ("requirements.txt", "boto3\nnumpy<2\npandas\n", "requirements.txt: not installed within 2 s: stopped"),
+        ("requirements.txt", SLOW, "requirements.txt: not installed within 2 s: stopped"),
     ],
     ids=["a script that hangs", "an installation that takes too long"],
 )
@@ -81,6 +90,7 @@ def test_what_takes_too_long_is_stopped(
     stack: Stack, name: str, content: str, told: str, tmp_path: Path, mounted: list[str]
 ) -> None:
     (tmp_path / name).write_text(content)
+    never_built(tmp_path / "slow")
     before, problem = start(stack, "python3", "-c", IN_A_HURRY.format(THEN), options=mounted)
     assert told in problem
     assert ("on my way" in before) == ("my way" in content)
